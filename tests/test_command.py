@@ -14,6 +14,7 @@ import pytest
 
 from grocker import command
 from grocker.errors import UnavailableError
+from tests.support.patience import PATIENCE
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
@@ -116,7 +117,7 @@ def test_program_and_its_children_end_when_we_are_interrupted(tmp_path: Path, mo
     wait_for((tmp_path / "pid").exists)
     child = int((tmp_path / "pid").read_text())
     running.send_signal(signal.SIGINT)
-    assert running.wait(60) == -signal.SIGINT
+    assert running.wait(PATIENCE) == -signal.SIGINT
     wait_for(lambda: not is_alive(child))
 
 
@@ -138,10 +139,10 @@ def test_program_that_another_thread_starts_is_killed_too(tmp_path: Path, monkey
     command.kill_running()
     child = int((tmp_path / "pid").read_text())
     wait_for(lambda: not is_alive(child))
-    thread.join(60)
+    thread.join(PATIENCE)
 
 
-def stream(script: str, seconds: float = 60) -> tuple[command.Output, list[str]]:
+def stream(script: str, seconds: float = PATIENCE) -> tuple[command.Output, list[str]]:
     lines: list[str] = []
     output = command.stream(
         ["sh", "-c", script],
@@ -172,7 +173,7 @@ def test_streamed_program_is_ended_when_it_takes_longer_than_it_may() -> None:
 
 
 def wait_for(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not reached():
         assert time.monotonic() < deadline
         time.sleep(0.01)

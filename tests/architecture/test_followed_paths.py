@@ -16,6 +16,7 @@ from grocker.runner.contract.codec import encode
 from grocker.runner.contract.spec import Service, Spec
 from tests.architecture.source import PACKAGE, ROOT
 from tests.support.followed import Followed
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 from tests.support.wheels import make_project
 from tests.support.world import world
@@ -150,13 +151,13 @@ def test_start_enters_files_in_the_order_of_the_page(tmp_path: Path) -> None:
             _wait_for(f"http://127.0.0.1:{ports[1]}/", process)
         finally:
             process.terminate()
-        _, talk = process.communicate(timeout=60)
+        _, talk = process.communicate(timeout=PATIENCE)
     assert process.returncode in (0, 143), talk
     _check(Followed(tmp_path / "log", suffix=".py", without=_SERVING), _start_rows())
 
 
 def _wait_for(url: str, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             with urllib.request.urlopen(url, timeout=10) as answer:

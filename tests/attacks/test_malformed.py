@@ -178,7 +178,6 @@ def deep_uv_settings(project: Path) -> None:
     (project / "uv.toml").write_text("x = " + "[" * 10_000 + "]" * 10_000)
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "spoil",
     [deep_settings, long_integer, long_key, deep_project, deep_lock, large_number_in_the_lock, deep_uv_settings],

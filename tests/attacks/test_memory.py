@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
+
 pytestmark = pytest.mark.slow
 MOST = 900 << 20
 """bytes"""
@@ -39,7 +41,7 @@ def peak(program: str, *arguments: str) -> tuple[int, subprocess.CompletedProces
     watched = f"{program}\nprint('PEAK', {status})\n"
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", watched, *arguments]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=PATIENCE)
     found = [line for line in done.stdout.splitlines() if line.startswith("PEAK ")]
     return (int(found[0].split()[1]) << 10 if found else 0), done
 

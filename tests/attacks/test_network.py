@@ -111,7 +111,6 @@ CUT = {
 }
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("place", CUT)
 def test_cut_network_is_unavailable_and_never_forgery(place: str) -> None:
     tries = []

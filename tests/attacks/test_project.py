@@ -107,7 +107,6 @@ ATTACKS = (
 )
 
 
-@pytest.mark.timeout(10)
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("setting", ["base-config", "crontab", "Procfile"])
 def test_setting_names_no_file_but_a_regular_one_of_the_project(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
+
 PROGRAM = """
 import os, signal, sys, time, weakref
 from grocker.cli import main
@@ -54,7 +56,7 @@ def start(body: str, name: str = "SIGTERM") -> subprocess.Popen[str]:
 @pytest.mark.parametrize("place", BODIES)
 def test_signal_is_not_lost(place: str, name: str) -> None:
     process = start(BODIES[place], name)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, said
     assert said == "grocker: interrupted; finished work is kept\n"
 
@@ -63,7 +65,7 @@ def test_signal_is_not_lost(place: str, name: str) -> None:
 def test_cleaning_up_is_not_interrupted_by_the_clock() -> None:
     body = "    try: kill(); time.sleep(50)\n    finally:\n        time.sleep(1); print('clean', flush=True)"
     process = start(body)
-    out, said = process.communicate(timeout=60)
+    out, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "clean\n")
     assert "press Ctrl-C again" in said
 
@@ -71,7 +73,7 @@ def test_cleaning_up_is_not_interrupted_by_the_clock() -> None:
 @pytest.mark.slow
 def test_cleaning_up_without_end_is_cut_off() -> None:
     process = start("    try: kill(); time.sleep(500)\n    finally:\n        time.sleep(500)")
-    process.communicate(timeout=100)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
 
 
@@ -89,10 +91,10 @@ def test_second_signal_ends_at_once_and_takes_programs_along(tmp_path: Path) -> 
     assert process.stdout is not None
     assert process.stdout.readline() == "cleaning\n"
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=100)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     child = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while os.path.exists(f"/proc/{child}") and Path(f"/proc/{child}/stat").read_text().split()[2] != "Z":
         assert time.monotonic() < deadline
         time.sleep(0.01)

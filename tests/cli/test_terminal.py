@@ -8,6 +8,7 @@ import time
 import pytest
 
 from grocker.cli.terminal import LiveDisplay, LogDisplay, Style, display, printable
+from tests.support.patience import PATIENCE
 
 PLAIN = Style(False)
 
@@ -60,7 +61,7 @@ def test_printable_escapes_what_controls_a_terminal_only() -> None:
 
 def test_line_of_a_long_step_is_shown_in_place_of_the_one_before() -> None:
     stream = Terminal()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     with LiveDisplay(stream, PLAIN) as shown, shown.task("npm") as task:
         while "npm: added \\x1b[2J 12 p" not in stream.getvalue():
             assert time.monotonic() < deadline

@@ -16,6 +16,7 @@ import pytest
 from grocker.builder.result import Built
 from grocker.cli.watch import Watch
 from grocker.cli.watched_run import run_watched
+from tests.support.patience import PATIENCE
 from tests.support.processes import wait_until
 
 ENGINE = """\
@@ -96,7 +97,7 @@ def test_interrupt_waits_until_the_container_is_stopped(tmp_path: Path, watching
     wait_until((tmp_path / "stopping").exists)
     time.sleep(0.5)  # longer than unwinding may take
     (tmp_path / "go").touch()
-    _, said = watching.communicate(timeout=60)
+    _, said = watching.communicate(timeout=PATIENCE)
     assert (tmp_path / "log").read_text() == "run shop:1\nstopped\n"
     assert watching.returncode == 130
     assert said.endswith("grocker: interrupted; finished work is kept\n")
@@ -107,5 +108,5 @@ def test_second_interrupt_does_not_wait_for_the_engine(tmp_path: Path, watching:
     watching.send_signal(signal.SIGINT)
     wait_until((tmp_path / "stopping").exists)
     watching.send_signal(signal.SIGINT)
-    assert watching.wait(60) == 130
+    assert watching.wait(PATIENCE) == 130
     assert (tmp_path / "pid").exists()

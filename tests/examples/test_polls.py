@@ -18,11 +18,12 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.architecture.source import ROOT
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 
 POLLS = ROOT / "examples/polls"
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.network]
 
 
 class Site:
@@ -47,14 +48,14 @@ class Site:
     def run(self, *command: str | Path) -> str:
         """What a command writes to its standard output."""
         done = subprocess.run(
-            command, cwd=self.home, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=self.home, env=self.environment, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def get(self, path: str) -> str:
         """A page."""
-        with self._open(self.base + path, timeout=10) as answer:
+        with self._open(self.base + path, timeout=PATIENCE) as answer:
             return str(answer.read(), "utf-8")
 
     def post(self, path: str, page: str, body: bytes | None = None, kind: str = "") -> str:
@@ -63,7 +64,7 @@ class Site:
         assert found
         headers = {"X-CSRFToken": found[1], **({"Content-Type": kind} if kind else {})}
         data = body or urlencode({"csrfmiddlewaretoken": found[1]}).encode()
-        with self._open(urllib.request.Request(self.base + path, data, headers), timeout=10) as answer:
+        with self._open(urllib.request.Request(self.base + path, data, headers), timeout=PATIENCE) as answer:
             return str(answer.read(), "utf-8")
 
 
@@ -85,7 +86,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 assert site.get("/healthz") == "ok\n"
@@ -97,7 +98,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
     finally:
         server.terminate()
-        server.wait(60)
+        server.wait(PATIENCE)
 
 
 def test_polls_runs_without_grocker_when_installed_by_pip(site: Site) -> None:

@@ -20,6 +20,7 @@ from grocker.progress import Silent
 from grocker.python import InterpreterTree
 from grocker.store import Store
 from grocker.web import Transport
+from tests.support.patience import PATIENCE
 
 HOST = select_target("trixie", "linux/amd64")
 ANSWER = DebianAnswer(0.0, (), {})
@@ -34,7 +35,7 @@ def tools(tmp_path: Path) -> Iterator[tuple[Context, Workers]]:
 def test_jobs_are_begun_at_once(tools: tuple[Context, Workers]) -> None:
     done = threading.Event()
     with Prefetch(*tools, epoch=0, meanwhile=[done.set]):
-        assert done.wait(60)
+        assert done.wait(PATIENCE)
 
 
 def test_packages_that_were_begun_are_handed_over_once(tools: tuple[Context, Workers]) -> None:
@@ -113,7 +114,7 @@ def test_interpreter_of_the_last_build_is_started_at_once(
         Prefetch(context, pools, epoch=0, project="/another"),
         Prefetch(context, pools, epoch=0, project="/shop") as one,
     ):
-        assert has_begun.wait(60)
+        assert has_begun.wait(PATIENCE)
         assert begun == [InterpreterTree(context.store.root / "trees" / key, "3.13", HOST.architecture)]
         one.interpreter_resolved(ANSWER, HOST)
         pools.processors.shutdown(wait=True)
@@ -135,4 +136,4 @@ def test_interpreter_is_fetched_from_elsewhere_when_a_back_end_runs(tools: tuple
         pools.processors.submit(lambda: None).result()
         assert not asked.is_set(), "an image of which nothing has to be compiled needs no interpreter"
         prefetch.backend_started()
-        assert asked.wait(60)
+        assert asked.wait(PATIENCE)

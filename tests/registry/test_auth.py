@@ -10,6 +10,7 @@ import pytest
 from grocker.errors import SettingsError
 from grocker.oci.reference import parse
 from grocker.registry import Credentials, find_credentials
+from tests.support.patience import PATIENCE
 
 REFERENCE = parse("registry.example.invalid:5000/team/app/polls:1")
 
@@ -120,7 +121,7 @@ HELPS = """read server; echo '{"Username": "bob at '"$server"'", "Secret": "s"}'
 
 
 def asked(
-    tmp_path: Path, document: dict[str, object], script: str, name: str = "own", seconds: float = 60
+    tmp_path: Path, document: dict[str, object], script: str, name: str = "own", seconds: float = PATIENCE
 ) -> Credentials:
     write(tmp_path / ".docker" / "config.json", document)
     environ = {"HOME": str(tmp_path), "PATH": helper(tmp_path, name, script)}

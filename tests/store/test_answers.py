@@ -11,6 +11,7 @@ import pytest
 
 from grocker.store import Store
 from grocker.store.answers import DAY, recent_answer
+from tests.support.patience import PATIENCE
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ def test_one_asks_when_several_want_the_same_answer(tmp_path: Path) -> None:
             return Said(1000.0 + number, "yes")
 
         with Store.open(tmp_path) as store:
-            together.wait(60)
+            together.wait(PATIENCE)
             return recent_answer(store, "key", Said, ask, now=1000.0 + number, refresh=False).text
 
     with ThreadPoolExecutor(4) as pool:

@@ -20,6 +20,7 @@ from grocker.store import Store
 from grocker.store.check import check
 from grocker.store.store import Room, abandoned
 from grocker.store.writing import require
+from tests.support.patience import PATIENCE
 
 DATA = b"the bytes of a wheel" * 100
 DIGEST = digests.of(DATA)
@@ -313,7 +314,7 @@ def test_temporary_directory_stays_while_a_program_that_a_killed_process_ran_wri
     with open(gate, "w"):  # the program has come this far, and ends when this is closed
         assert abandoned(watching) == ()
     killed.communicate()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not abandoned(watching) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert [p.name.partition(".")[0] for p in abandoned(watching)] == [str(killed.pid)]

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_PATIENCE = 60.0
-"""seconds until a thread that does not end is left behind"""
+from tests.support.patience import PATIENCE
 
 
 @contextmanager
@@ -43,4 +42,4 @@ def accepting(serve: Callable[[socket.socket], object]) -> Iterator[int]:
             yield int(listening.getsockname()[1])
         finally:
             listening.shutdown(socket.SHUT_RDWR)
-            thread.join(_PATIENCE)
+            thread.join(PATIENCE)

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.patience import PATIENCE
+
 _OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -52,7 +54,7 @@ class Browser:
         if session is not None:
             message["sessionId"] = session
         os.write(self._to, json.dumps(message).encode() + b"\0")
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while True:
             answer = self._next(limit - time.monotonic())
             assert answer is not None, f"chromium does not answer {method}"
@@ -130,7 +132,7 @@ class Page:
         return [event["params"] for event in found if event["method"] == method]
 
     def wait_for_event(self, method: str, number: int = 1) -> None:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while len(self.events(method)) < number:
             assert time.monotonic() < limit, f"no {method}"
             self._browser.listen(0.05)
@@ -141,7 +143,7 @@ class Page:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 60) -> Any:
+    def wait_for(self, expression: str, seconds: float = PATIENCE) -> Any:
         """Its value, once it is true."""
         limit = time.monotonic() + seconds
         while not (value := self.evaluate(expression)):
@@ -197,7 +199,7 @@ def chromium(directory: Path, hosts: Sequence[str] = ("127.0.0.1",)) -> Iterator
     try:
         yield browser
         browser.call("Browser.close")
-        process.wait(60)
+        process.wait(PATIENCE)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, 9)

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE = 60
-"""seconds: machines are busy"""
+from tests.support.patience import PATIENCE
 
 
 def running(mark: str) -> list[str]:
@@ -37,7 +36,7 @@ def turns_within(pid: int, seconds: float) -> int:
 
 
 def wait_until(reached: Callable[[], bool]) -> None:
-    """Return once ``reached`` is true; fail if it is not within PATIENCE."""
+    """Return once ``reached`` is true; fail if nothing makes it so."""
     deadline = time.monotonic() + PATIENCE
     while not reached():
         assert time.monotonic() < deadline

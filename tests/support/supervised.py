@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 _STARTER = """
 import sys
@@ -91,7 +93,7 @@ def served(**options: object) -> Iterator[Served]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line, process.wait(60)
+        assert line, process.wait(PATIENCE)
         yield Served(process, int(line))
     finally:
         process.kill()

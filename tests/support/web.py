@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.support.accepting import accepting
+from tests.support.patience import PATIENCE
 
 CERTIFICATE = Path(__file__).parent / "tls" / "certificate.pem"
 """Of ``localhost``, 127.0.0.1 and ``registry.example.invalid``, signed by itself, valid until 2126."""
@@ -142,7 +143,7 @@ def tunnelling(port: int) -> Iterator[str]:
                 back = threading.Thread(target=pump, args=(server, client), daemon=True)
                 back.start()
                 pump(client, server)
-                back.join(10)
+                back.join(PATIENCE)
 
     with accepting(handle) as place:
         yield f"http://127.0.0.1:{place}"

@@ -27,6 +27,7 @@ from grocker.store import Store
 from grocker.store.check import check
 from tests.architecture.source import ROOT
 from tests.support.archive import Archive, Content, Package, Program
+from tests.support.patience import PATIENCE
 from tests.support.registry import Registry
 from tests.support.registry import running as running_registry
 from tests.support.wheels import Index, make_wheel, serve
@@ -135,7 +136,7 @@ def proxy(upstream: str, faults: Sequence[Fault]) -> Iterator[str]:
                     fault = None
             request = urllib.request.Request(upstream + self.path, headers={"Host": self.headers["Host"]})
             try:
-                with urllib.request.urlopen(request, timeout=60) as answer:
+                with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                     status, kind, body = answer.status, answer.headers["Content-Type"], answer.read()
             except urllib.error.HTTPError as error:
                 status, kind, body = error.code, error.headers["Content-Type"], error.read()
@@ -264,7 +265,7 @@ class World:
                 cwd=self.place,
                 capture_output=True,
                 text=True,
-                timeout=100,
+                timeout=PATIENCE,
             )
         return Outcome(done.returncode, done.stdout, done.stderr)
 

@@ -14,6 +14,7 @@ import pytest
 
 from grocker.python import bytecode
 from tests.architecture.source import ROOT
+from tests.support.patience import PATIENCE
 from tools.bench import growth, machines, report, sampled
 from tools.bench.peers import with_copied
 from tools.bench.profile import Profile, rows
@@ -173,9 +174,9 @@ def test_index_of_made_up_wheels_names_them_with_their_hashes(tmp_path: Path) ->
     shapes = (growth.Shape("one", "", dependencies=7, bulk=1000),)
     with growth.index(tmp_path / "index", shapes) as address:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(f"{address}/bulk-1000-0/", timeout=60) as answer:
+        with direct.open(f"{address}/bulk-1000-0/", timeout=PATIENCE) as answer:
             page = answer.read().decode()
-        with direct.open(f"{address}/small-0/", timeout=60) as answer:
+        with direct.open(f"{address}/small-0/", timeout=PATIENCE) as answer:
             assert "small_0-1.0-py3-none-any.whl#sha256=" in answer.read().decode()
     wheel = tmp_path / "index/files/bulk_1000_0-1.0-py3-none-any.whl"
     assert hashlib.sha256(wheel.read_bytes()).hexdigest() in page

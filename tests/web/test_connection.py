@@ -15,6 +15,7 @@ import pytest
 from grocker.errors import CorruptError, GrockerError, SettingsError, UnavailableError
 from grocker.web import Transport
 from tests.support.accepting import accepting
+from tests.support.patience import PATIENCE
 from tests.support.web import CERTIFICATE, KEY, Reply, Request, serving, tunnelling
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -202,7 +203,7 @@ def refusing(*, tls: bool, closes: bool) -> Iterator[str]:
                 while client.recv(1 << 20):
                     pass
             else:
-                done.wait(60)
+                done.wait(PATIENCE)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=refuse)
@@ -269,7 +270,7 @@ def test_body_is_cut_when_what_is_no_body_never_ends(start: bytes) -> None:
         thread = threading.Thread(target=send, args=(listening,))
         thread.start()
         error = failure(f"http://127.0.0.1:{listening.getsockname()[1]}/")
-        thread.join(60)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
     assert error.message.endswith("the response is not valid HTTP after 0 bytes")
 
@@ -281,7 +282,7 @@ def test_stalled_body_is_waited_for_once(status: int) -> None:
         client, _ = listening.accept()
         with client:
             client.sendall(b"HTTP/1.1 %d OK\r\nContent-Length: 100\r\n\r\nabc" % status)
-            done.wait(60)
+            done.wait(PATIENCE)
 
     done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -337,7 +338,7 @@ def test_transport_that_is_dropped_closes_its_connections() -> None:
         gc.disable()  # as in the program
         try:
             del transport
-            thread.join(60)
+            thread.join(PATIENCE)
         finally:
             gc.enable()
     assert ended == [b""]
@@ -516,7 +517,7 @@ def test_data_behind_a_response_in_tls_within_tls_is_not_the_next_one() -> None:
         with Transport(environ=environ, attempts=1) as transport:
             for _ in range(2):
                 assert get(transport, "https://registry.example.invalid/") == b"ok"
-        thread.join(60)
+        thread.join(PATIENCE)
 
 
 def test_certificate_of_the_server_behind_a_proxy_is_checked() -> None:

@@ -11,8 +11,9 @@ import urllib.request
 import pytest
 
 from tests.e2e.contract.engine import Engine
+from tests.support.patience import PATIENCE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
 
 PYPROJECT = """
 [build-system]
@@ -84,9 +85,9 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 def test_asgi_service_answers_with_the_clients_own_address(docker: Engine) -> None:
     with docker.started("start", "www", options=["--sysctl", "net.ipv6.conf.all.disable_ipv6=0"]) as container:
         container.wait_for("Application startup complete")
-        with urllib.request.urlopen(f"http://{container.address()}:8080/", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{container.address()}:8080/", timeout=PATIENCE) as answer:
             assert answer.read().decode().count(".") == 3  # and not ::ffff:192.0.2.1
-        ask = "import urllib.request as u; print(u.urlopen('http://[::1]:8080/', timeout=60).read().decode())"
+        ask = "import urllib.request as u; print(u.urlopen('http://[::1]:8080/', timeout=300).read().decode())"
         assert container.exec("python", "-c", ask).out == "::1\n"
 
 
@@ -94,11 +95,11 @@ def test_asgi_service_finishes_its_answers_when_asked_to_stop(docker: Engine) ->
     with docker.started("start", "www") as container:
         container.wait_for("Application startup complete")
         url = f"http://{container.address()}:8080/?wait=2"
-        script = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=60).status)"
+        script = f"import urllib.request as u; print(u.urlopen({url!r}, timeout=300).status)"
         client = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         container.wait_for("asked")
         assert container.stop() == 0
-        assert client.communicate(timeout=60)[0] == "200\n"
+        assert client.communicate(timeout=PATIENCE)[0] == "200\n"
 
 
 def test_asgi_service_s_hooks_run_when_a_request_never_ends(docker: Engine) -> None:
@@ -121,7 +122,7 @@ def test_asgi_service_takes_uvicorns_own_variables(docker: Engine) -> None:
     with docker.started("start", "www", options=options) as container:
         logs = container.wait_for("Application startup complete")
         assert "warning: UVICORN_PORT: no effect" in logs
-        connection = http.client.HTTPConnection(container.address(), 8080, timeout=10)
+        connection = http.client.HTTPConnection(container.address(), 8080, timeout=PATIENCE)
         for _ in range(2):
             connection.request("GET", "/root")
             assert connection.getresponse().read() == b"/api"

@@ -29,7 +29,6 @@ pytestmark = [
     pytest.mark.docker,
     pytest.mark.network,
     pytest.mark.root,
-    pytest.mark.timeout(600),
     pytest.mark.xdist_group("bench"),  # one bridge
 ]
 

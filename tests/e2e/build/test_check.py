@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
 APPLICATION = """\
 import os
 SECRET = os.environ["SHOP_SECRET"]

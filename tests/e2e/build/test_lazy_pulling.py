@@ -18,7 +18,7 @@ from tests.e2e.build.conftest import Anywhere
 from tests.e2e.output.programs import RealRegistry, need, registry, said
 from tests.support.soci import read_ztoc
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.network]
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.build.conftest import Anywhere
 from tests.e2e.output.programs import BCRYPT, registry
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.network]
 
 
 def test_changed_line_sends_the_applications_layer_configuration_and_manifest_alone(

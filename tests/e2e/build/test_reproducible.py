@@ -18,7 +18,7 @@ from tests.e2e.build.conftest import Anywhere, shared_cache, usable_python
 from tests.support import rootless
 from tests.support.compilers import PYTHON, SMALL, compiler_cache, pack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.network]
 UID = 4324
 COMPILED = {
     "pyproject.toml": """

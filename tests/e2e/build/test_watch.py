@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
 APPLICATION = """\
 def application(environ, start_response):
     start_response("200 OK", [])
@@ -63,7 +64,7 @@ def test_change_is_answered_by_a_new_container(tmp_path: Path) -> None:
         _wait_for("two", port, watching, log)
     finally:
         watching.send_signal(signal.SIGINT)
-        status = watching.wait(60)
+        status = watching.wait(PATIENCE)
     running = ["docker", "ps", "--quiet", "--filter", f"name=grocker-watch-{watching.pid}"]
     assert subprocess.run(running, capture_output=True, check=True).stdout == b""
     assert status == 130, log.read_text()

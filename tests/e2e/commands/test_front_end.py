@@ -14,10 +14,7 @@ from tests.e2e.trees.test_collectstatic import grocker, new_layers
 from tests.e2e.trees.test_projects import get
 from tests.support.chromium import chromium
 
-pytestmark = [
-    *(pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.browser),
-    pytest.mark.timeout(1200),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.browser]
 FILES = {
     **SITE,
     "shop/settings.py": SITE["shop/settings.py"] + 'STATICFILES_DIRS = [BASE_DIR / "shop" / "dist"]\n',

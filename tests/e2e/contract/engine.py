@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 RUNNER = "/opt/grocker/bin/grocker-runner"
 # podman's defaults exceed what root may set inside a container; nproc counts all processes of the uid, on the host.
 LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
@@ -53,7 +55,7 @@ class Container:
         done = self.engine.command("logs", self.name)
         return done.out + done.err
 
-    def wait_for(self, text: str, seconds: float = 60) -> str:
+    def wait_for(self, text: str, seconds: float = PATIENCE) -> str:
         """Wait until ``text`` is in the logs; return the logs."""
         limit = time.monotonic() + seconds
         while not self._follow(text.encode(), limit) and text not in (logs := self.logs()):
@@ -155,7 +157,7 @@ class Engine:
             assert process.stdout is not None
             assert process.stdout.readline() == "up\n"
             self.check("update", "--pids-limit", "1", name)
-            out, err = process.communicate("go\n", timeout=60)
+            out, err = process.communicate("go\n", timeout=PATIENCE)
         return Done(process.returncode, out, err)
 
     @contextmanager
@@ -188,7 +190,7 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self.master, keys.encode())
 
-    def expect(self, pattern: str, seconds: float = 60) -> str:
+    def expect(self, pattern: str, seconds: float = PATIENCE) -> str:
         """Wait until the pattern matches the output; drop the output up to its end and return the match."""
         limit = time.monotonic() + seconds
         while (match := re.search(pattern, self.shown)) is None:
@@ -203,7 +205,7 @@ class Terminal:
         self.shown = self.shown[match.end() :]
         return match[0]
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = PATIENCE) -> int:
         limit = time.monotonic() + seconds
         while self.process.poll() is None:
             assert time.monotonic() < limit, f"does not end:\n{self.shown}"
@@ -226,7 +228,7 @@ def _terminal(line: Sequence[str]) -> Iterator[Terminal]:
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(60)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 
 from tests.e2e.contract.engine import Container
+from tests.support.patience import PATIENCE
 
 
-def ask(address: str, path: str, *, port: int = 8081, seconds: float = 60) -> tuple[int, str]:
+def ask(address: str, path: str, *, port: int = 8081, seconds: float = PATIENCE) -> tuple[int, str]:
     """Return status and body of the answer; 0 and the reason when there is none."""
     connection = http.client.HTTPConnection(address, port, timeout=seconds)
     try:
@@ -22,13 +23,13 @@ def ask(address: str, path: str, *, port: int = 8081, seconds: float = 60) -> tu
         connection.close()
 
 
-def until(address: str, path: str, status: int, *, port: int = 8081, seconds: float = 60) -> str:
+def until(address: str, path: str, status: int, *, port: int = 8081, seconds: float = PATIENCE) -> str:
     """Wait until the path answers with this status; return the body."""
     wait_for(lambda: ask(address, path, port=port)[0] == status, seconds, lambda: f"{ask(address, path, port=port)}")
     return ask(address, path, port=port)[1]
 
 
-def wait_for(reached: Callable[[], object], seconds: float = 60, told: Callable[[], str] = lambda: "") -> None:
+def wait_for(reached: Callable[[], object], seconds: float = PATIENCE, told: Callable[[], str] = lambda: "") -> None:
     """Wait until ``reached`` is true; ``told`` gives the message of a failure."""
     latest = time.monotonic() + seconds
     while not reached():

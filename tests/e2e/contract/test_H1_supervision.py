@@ -16,6 +16,7 @@ import pytest
 
 from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
+from tests.support.patience import PATIENCE
 
 Services = Callable[..., list[str]]
 
@@ -54,7 +55,7 @@ http.server.HTTPServer(("", 8080), Handler).serve_forever()
 
 
 def _ask(container: Container, path: str, port: int = 8081) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(container.address(), port, timeout=20)
+    connection = http.client.HTTPConnection(container.address(), port, timeout=PATIENCE)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -63,7 +64,7 @@ def _ask(container: Container, path: str, port: int = 8081) -> tuple[int, str]:
         connection.close()
 
 
-def _first(container: Container, path: str, seconds: float = 60) -> int:
+def _first(container: Container, path: str, seconds: float = PATIENCE) -> int:
     """The status of the first answer."""
     latest = time.monotonic() + seconds
     while True:
@@ -74,7 +75,7 @@ def _first(container: Container, path: str, seconds: float = 60) -> int:
             time.sleep(0.01)
 
 
-def _until(container: Container, path: str, status: int, seconds: float = 60) -> str:
+def _until(container: Container, path: str, status: int, seconds: float = PATIENCE) -> str:
     latest = time.monotonic() + seconds
     while True:
         try:
@@ -143,7 +144,7 @@ def test_H5_health_with_ready_fails_while_nothing_works(
     with docker.started("start", "x", options=[*services(docker, {"x": service}), *check]) as container:
         container.wait_for("up")
         assert {container.exec(RUNNER, "health", "--ready").status for _ in range(12)} == {1}
-        latest = time.monotonic() + 60
+        latest = time.monotonic() + PATIENCE
         while (found := container.inspect("{{.State.Health.Status}}")) == "starting":
             assert time.monotonic() < latest
             time.sleep(0.1)
@@ -198,7 +199,7 @@ def test_H1_ready_by_a_path_that_answers_below_500(docker: Engine, services: Ser
     table = {"x": _command(_ANSWERS, ready="/ready")}
     with docker.started("start", "x", options=services(docker, table)) as container:
         container.wait_for("up")
-        latest = time.monotonic() + 60
+        latest = time.monotonic() + PATIENCE
         while "/ready answered 503" not in (body := _ask(container, "/readyz?verbose")[1]):
             assert time.monotonic() < latest, body
             time.sleep(0.05)
@@ -281,7 +282,7 @@ def test_X4_worker_that_outgrows_its_memory_is_renewed_without_losing_a_request(
         def client() -> None:
             while not over.is_set():
                 try:
-                    with urllib.request.urlopen(f"{url}/", timeout=60) as answer:
+                    with urllib.request.urlopen(f"{url}/", timeout=PATIENCE) as answer:
                         answers.append(answer.status)
                 except (urllib.error.URLError, OSError) as error:
                     answers.append(error)
@@ -290,7 +291,7 @@ def test_X4_worker_that_outgrows_its_memory_is_renewed_without_losing_a_request(
         for one in clients:
             one.start()
         for _ in range(40):
-            with urllib.request.urlopen(f"{url}/leak", timeout=60) as answer:
+            with urllib.request.urlopen(f"{url}/leak", timeout=PATIENCE) as answer:
                 answers.append(answer.status)
         try:
             said = container.wait_for("recycling worker")

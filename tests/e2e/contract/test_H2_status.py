@@ -17,6 +17,7 @@ from grocker.runner.contract import codec, spec
 from grocker.runner.contract.spec import Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
 from tests.e2e.contract.image import load
+from tests.support.patience import PATIENCE
 
 TOKEN = "s3same-token"
 SECRET = "s3cret-value"
@@ -59,7 +60,7 @@ class Running:
     address: str
 
     def ask(self, path: str, method: str = "GET", **fields: str) -> tuple[int, Mapping[str, str], str]:
-        connection = HTTPConnection(self.address, 8081, timeout=60)
+        connection = HTTPConnection(self.address, 8081, timeout=PATIENCE)
         try:
             connection.request(method, path, headers=fields)
             answer = connection.getresponse()
@@ -85,7 +86,7 @@ class Running:
         }
 
     def until(self, reached: Callable[[], object]) -> None:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while True:
             try:
                 if reached():

@@ -230,7 +230,6 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[set[str]
         return {name: future.result() for name, future in lived.items()}
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", sorted(NIGHTS))
 @pytest.mark.root
 @needs_cron[1]

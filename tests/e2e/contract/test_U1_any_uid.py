@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from tests.e2e.contract.engine import Container, Engine, Folders
+from tests.support.patience import PATIENCE
 
 UID = 12345
 CONFINED = [
@@ -48,7 +49,7 @@ def options(folders: Folders) -> list[str]:
     return [*folders.options, *CONFINED]
 
 
-def get(container: Container, port: int, path: str, seconds: float = 60) -> str:
+def get(container: Container, port: int, path: str, seconds: float = PATIENCE) -> str:
     """The body, once the answer is 200."""
     limit = time.monotonic() + seconds
     while True:

@@ -21,6 +21,7 @@ import pytest
 
 from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import Container, Engine, Folders, variables
+from tests.support.patience import PATIENCE
 
 RSYSLOGD = shutil.which("rsyslogd", path="/usr/sbin:/sbin:/usr/bin:/bin")
 pytestmark = pytest.mark.skipif(RSYSLOGD is None, reason="rsyslog is not installed")
@@ -69,7 +70,7 @@ class Syslog:
         assert RSYSLOGD is not None
         line = [RSYSLOGD, "-n", "-f", str(self._settings), "-i", str(self.directory / "pid")]
         self._process = subprocess.Popen(line, stdin=subprocess.DEVNULL)
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while not self._answers():
             assert time.monotonic() < limit, "rsyslogd does not listen"
             time.sleep(0.02)
@@ -91,13 +92,13 @@ class Syslog:
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
-            self._process.wait(60)
+            self._process.wait(PATIENCE)
             self._process = None
 
     def records(self) -> list[str]:
         return self._file.read_text(errors="replace").splitlines() if self._file.exists() else []
 
-    def wait_for(self, *patterns: str, seconds: float = 60) -> list[re.Match[str]]:
+    def wait_for(self, *patterns: str, seconds: float = PATIENCE) -> list[re.Match[str]]:
         """The first record that each of the regular expressions matches, whole."""
         limit = time.monotonic() + seconds
         while True:
@@ -119,7 +120,7 @@ def syslog(folders: Folders) -> Iterator[Syslog]:
 
 
 def _status(container: Container) -> dict[str, object]:
-    with urllib.request.urlopen(f"http://{container.address()}:8081/status.json", timeout=20) as answer:
+    with urllib.request.urlopen(f"http://{container.address()}:8081/status.json", timeout=PATIENCE) as answer:
         document = json.load(answer)
     assert isinstance(document, dict)
     return document

@@ -21,8 +21,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.contract.engine import Container, Done, Engine
+from tests.support.patience import PATIENCE
 
-pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.xdist_group("front"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.xdist_group("front")]
 
 PROJECT = Path(__file__).with_name("front")
 IMAGE = "grocker-test/front-site:contract"
@@ -55,7 +56,7 @@ class Answer:
 def ask(
     container: Container, path: str, method: str = "GET", body: bytes | Iterator[bytes] | None = None, **headers: str
 ) -> Answer:
-    connection = http.client.HTTPConnection(container.address(), 8080, timeout=20)
+    connection = http.client.HTTPConnection(container.address(), 8080, timeout=PATIENCE)
     try:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, names, encode_chunked=True)
@@ -67,7 +68,7 @@ def ask(
 
 def ready(container: Container) -> Container:
     """Once it is; the container itself."""
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + PATIENCE
     while True:
         try:
             with socket.create_connection((container.address(), 8081), 5) as connection:
@@ -322,7 +323,7 @@ def test_E1_what_was_accepted_is_answered_when_asked_to_stop(engine: Engine, med
     with engine.started("start", name, options=options) as container, ExitStack() as stack:
         ready(container)
         path = {"www": "/hand-out/large"}.get(name, "/slow")
-        connections = [http.client.HTTPConnection(container.address(), 8080, timeout=20) for _ in range(2)]
+        connections = [http.client.HTTPConnection(container.address(), 8080, timeout=PATIENCE) for _ in range(2)]
         for connection, asked in zip(connections, (path, "/slow"), strict=True):
             stack.callback(connection.close)
             connection.request("GET", asked)
@@ -333,7 +334,7 @@ def test_E1_what_was_accepted_is_answered_when_asked_to_stop(engine: Engine, med
         ) as stopping:
             _refused(container)
             bodies = [body + answer.read() for body, answer in zip(bodies, answers, strict=True)]
-            stopping.wait(60)
+            stopping.wait(PATIENCE)
         assert bodies[1] == b"." * 20
         assert bodies[0] == (bodies[1] if path == "/slow" else (media / "large").read_bytes())
         assert container.status() == 0
@@ -348,7 +349,7 @@ def test_E1_requests_that_never_end_are_cut_off_and_no_server_is_killed(
     options = [*CONFINED, "--env", f"GROCKER_STOP_TIMEOUT={seconds}", "--env", "WEB_CONCURRENCY=1"]
     with engine.started("start", name, options=options) as container:
         ready(container)
-        connection = http.client.HTTPConnection(container.address(), 8080, timeout=60)
+        connection = http.client.HTTPConnection(container.address(), 8080, timeout=PATIENCE)
         connection.request("GET", "/endless")
         answer = connection.getresponse()
         assert (answer.status, answer.read(1)) == (200, b".")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.contract.engine import Container, Engine, Folders, variables
+from tests.support.patience import PATIENCE
 from tests.support.wheels import make_wheel
 from tests.support.world import world
 
@@ -20,7 +21,7 @@ def _get(container: Container, port: int, path: str, token: str = "") -> str:
     request = urllib.request.Request(f"http://{container.address()}:{port}{path}")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + PATIENCE
     while True:
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:

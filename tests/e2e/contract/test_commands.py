@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders
+from tests.support.patience import PATIENCE
 
 
 def test_E4_bash_runs_when_there_is_nothing_else(docker: Engine, folders: Folders) -> None:
@@ -135,7 +136,7 @@ def test_E6_term_is_not_lost_while_the_command_is_prepared(docker: Engine, delay
     """Before the interpreter has come up, PID 1 cannot be told anything: from the first line on, it is not lost."""
     with docker.started("sleep", "1000") as container:
         process = container.inspect("{{.State.Pid}}")
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while not _blocks_term(process):
             assert time.monotonic() < limit
             time.sleep(0.001)
@@ -302,7 +303,7 @@ def test_X5_scratch_of_someone_else_is_neither_used_nor_in_the_way(lab: Containe
 
 
 def _wait_for_process(container: Container, name: str) -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + PATIENCE
     while name not in container.exec("cat", "/proc/2/comm", "/proc/6/comm", "/proc/7/comm", "/proc/8/comm").out:
         if name in json.dumps(container.engine.command("top", container.name).out):
             return

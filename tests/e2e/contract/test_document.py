@@ -17,6 +17,7 @@ import pytest
 
 from tests.e2e.contract.engine import Engine, Folders
 from tests.e2e.contract.test_V4_syslog import RSYSLOGD, Syslog
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 
 POLLS = Path(__file__).resolve().parents[3] / "examples" / "polls"
@@ -61,7 +62,7 @@ def mounts(host: Folders, log: HostLog) -> list[str]:
     return [*host.options, "--volume", f"{log}:/dev/log:rw"]
 
 
-def _get(url: str, seconds: float = 60) -> str:
+def _get(url: str, seconds: float = PATIENCE) -> str:
     limit = time.monotonic() + seconds
     while True:
         try:
@@ -105,10 +106,10 @@ def follow(application: Application, engine: Engine, host: Folders, mounts: list
     """The document, command for command; ``mounts``: its four, and what an application may need besides."""
     with engine.terminal("django-admin.py", "migrate", options=mounts) as terminal:
         terminal.expect(application.migrates, 60)
-        assert terminal.wait(60) == 0
+        assert terminal.wait(PATIENCE) == 0
 
     with engine.terminal(*application.script, options=mounts) as terminal:
-        assert terminal.wait(60) == 0, terminal.shown
+        assert terminal.wait(PATIENCE) == 0, terminal.shown
     assert list(host.scripts.glob(application.leaves)), "a script's output stays in its folder"
     assert log.records() == [], "what a command says is not for syslog"
 

@@ -17,6 +17,7 @@ import pytest
 from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import Container, Engine
 from tests.e2e.contract.probes import ask, metrics, until, wait_for
+from tests.support.patience import PATIENCE
 
 Services = Callable[..., list[str]]
 _ONCE = RestartLimit(times=0, seconds=1)
@@ -77,7 +78,7 @@ _started: dict[str, Container] = {}
 
 
 def _answer(address: str, data: bytes) -> bytes:
-    with socket.create_connection((address, 8081), timeout=60) as client:
+    with socket.create_connection((address, 8081), timeout=PATIENCE) as client:
         try:
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
@@ -113,7 +114,7 @@ def test_fault_21_malformed_requests_are_refused(address: str) -> None:
 def test_fault_21_slow_clients_keep_nobody_out(address: str) -> None:
     """Four hundred that send a byte now and then, and four hundred that ask and read nothing."""
     with ExitStack() as stack:
-        slow = [stack.enter_context(socket.create_connection((address, 8081), timeout=60)) for _ in range(400)]
+        slow = [stack.enter_context(socket.create_connection((address, 8081), timeout=PATIENCE)) for _ in range(400)]
         for client in slow:
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-")
         for _ in range(400):
@@ -193,7 +194,7 @@ def _descriptors(wanted: int) -> Iterator[int]:
 
 def _open(selector: selectors.BaseSelector) -> None:
     """Lets those that are under way be accepted, and forgets them; they stay open."""
-    latest = time.monotonic() + 60
+    latest = time.monotonic() + PATIENCE
     while selector.get_map() and time.monotonic() < latest:
         for key, _ in selector.select(0.2):
             selector.unregister(key.fileobj)

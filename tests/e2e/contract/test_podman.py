@@ -85,7 +85,6 @@ def test_E5_commands_are_the_same_under_podman(container: Container, folders: Fo
 
 @pytest.mark.network
 @pytest.mark.xdist_group("front")
-@pytest.mark.timeout(240)
 @pytest.mark.clause("V2")
 def test_X1_front_is_the_same_under_podman(podman: Engine, folders: Folders) -> None:
     line = [sys.executable, "-m", "grocker", "build", str(front.PROJECT), "-t", front.IMAGE, "--output", "podman"]

@@ -19,9 +19,10 @@ from grocker.runner.contract.spec import Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders
 from tests.e2e.contract.image import ROOT, load
 from tests.support import python314
+from tests.support.patience import PATIENCE
 from tests.support.side_by_side import once
 
-pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.docker, pytest.mark.network]
 
 _SERVICE = "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done"
 _CRONTAB = "# grocker: name=hello\n@reboot echo hello from $USER; echo oops >&2; exit 3\n* * * * * true\n"
@@ -76,7 +77,7 @@ def options(version: Version, folders: Folders, services: Callable[..., list[str
     return [*services(version.engine, table), *version.options, "--volume", f"{program}:{RUNNER}:ro"]
 
 
-def _get(container: Container, path: str, seconds: float = 60) -> str:
+def _get(container: Container, path: str, seconds: float = PATIENCE) -> str:
     limit = time.monotonic() + seconds
     while True:
         try:
@@ -124,7 +125,7 @@ def test_runner_works_under_that_python(version: Version, options: list[str]) ->
 def test_runner_serves_an_application_under_that_python(version: Version, options: list[str]) -> None:
     with version.engine.started("start", "www", options=options) as container:
         _get(container, "/readyz")
-        with urllib.request.urlopen(f"http://{container.address()}:8080/healthz", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{container.address()}:8080/healthz", timeout=PATIENCE) as answer:
             assert answer.read() == b"ok\n"
         assert container.stop() == 0
         assert "Traceback" not in container.logs()

@@ -13,6 +13,7 @@ import pytest
 
 from grocker.runner.contract.spec import RestartLimit, Service
 from tests.e2e.contract.engine import RUNNER, Container, Engine, Folders, variables
+from tests.support.patience import PATIENCE
 
 Services = Callable[..., list[str]]
 
@@ -159,7 +160,7 @@ def test_E1_stop_at_any_moment_of_the_start_is_graceful(docker: Engine, folders:
     options = [*folders.options, *variables({"GROCKER_STOP_TIMEOUT": "100"})]
     with docker.started("start", "www", options=options) as container:
         process = f"/proc/{container.inspect('{{.State.Pid}}')}/status"
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while not _takes_term(process) and time.monotonic() < limit:
             time.sleep(0.001)
         time.sleep(delay)
@@ -194,7 +195,7 @@ def test_E1_answers_what_was_asked_before_the_stop(docker: Engine, services: Ser
         thread.start()
         container.wait_for("asked")
         assert container.stop() == 0
-        thread.join(10)
+        thread.join(PATIENCE)
         assert answers, container.logs()
         assert re.fullmatch(r"\d+\.\d+\.\d+\.\d+", answers[0]), "IPv4 clients have IPv4 addresses"
 
@@ -349,7 +350,7 @@ def test_X2_labels_say_what_it_is(engine: Engine) -> None:
     assert labels["org.grocker.version"]
 
 
-def _get(container: Container, seconds: float = 60) -> str:
+def _get(container: Container, seconds: float = PATIENCE) -> str:
     limit = time.monotonic() + seconds
     while True:
         try:

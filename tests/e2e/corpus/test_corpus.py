@@ -9,7 +9,7 @@ from tools.corpus.applications import read_list
 from tools.corpus.trial import Outcome, Result, find_engine, try_application
 
 SLICE = ("cowsay", "copyparty", "pypiserver")
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
 
 
 @pytest.mark.parametrize("name", SLICE)

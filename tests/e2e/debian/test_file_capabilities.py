@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.contract.engine import Engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.network]
 
 IMAGE = "localhost/grocker-test-capabilities-{}:1"
 SETTINGS = 'dependencies = ["iputils-ping", "mtr-tiny", "libcap2-bin"]\n[debian]\nsuite = "bookworm"\n'

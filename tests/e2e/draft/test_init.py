@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.contract.engine import Engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
 FILES = {
     "Dockerfile": """\
 FROM python:3.13-slim

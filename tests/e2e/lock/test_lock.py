@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.build.conftest import Anywhere, anywhere, home_of, shared_cache  # noqa: F401 - fixtures
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root]
 Home = Callable[[int | None], Path]
 
 

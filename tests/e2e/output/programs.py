@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 from tests.support.processes import wait_until
 from tests.support.web import CERTIFICATE, KEY
@@ -91,4 +92,4 @@ def registry(directory: Path, *, users: str | None = None, tls: bool = False) ->
             yield RealRegistry(f"127.0.0.1:{port}", directory / "data")
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(PATIENCE)

@@ -22,8 +22,9 @@ import pytest
 
 from grocker.images.layout import problems
 from tests.e2e.contract.engine import Done, Engine
+from tests.support.patience import PATIENCE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.network]
 
 POLLS = Path(__file__).parents[3] / "examples" / "polls"
 AARCH64 = 183
@@ -137,7 +138,7 @@ def test_E2_service_answers_when_the_kernel_runs_its_programs() -> None:
     try:
         assert engine.run("sh", "-c", "uname -m; exit 7", options=platform) == Done(7, "aarch64\n", "")
         with engine.started("start", "www", options=platform) as container:
-            limit = time.monotonic() + 60
+            limit = time.monotonic() + PATIENCE
             while (found := _status(f"http://{container.address()}:8080/healthz")) != 200:
                 assert time.monotonic() < limit, f"{found}\n{container.logs()}"
                 time.sleep(0.2)
@@ -149,7 +150,7 @@ def test_E2_service_answers_when_the_kernel_runs_its_programs() -> None:
 
 def _status(url: str) -> int | None:
     try:
-        with urlopen(url, timeout=60) as answer:
+        with urlopen(url, timeout=PATIENCE) as answer:
             return int(answer.status)
     except (URLError, OSError):
         return None

@@ -23,7 +23,7 @@ from tests.support.repositories import commit, git
 from tests.support.wheels import make_project, make_source, make_wheel, serve
 from tests.support.world import World, world
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 DEFAULT, EXTRA, GIT = "default/s3cret-a", "extra-s3cret-b", "git-s3cret-c"
 KEY = "MIIkeys3cretdddddddddddddddddddddddddddd"

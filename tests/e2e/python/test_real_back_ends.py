@@ -16,7 +16,7 @@ from grocker.python import build_wheel, find_uv, read_project, read_tree, resolv
 from grocker.store import Store
 from tests.support.repositories import commit
 
-pytestmark = [pytest.mark.network, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.network, pytest.mark.slow]
 
 PROJECT = '[project]\nname = "shop"\nversion = "1.0"\n'
 BACK_ENDS: dict[str, tuple[str, str, bool]] = {

@@ -26,10 +26,11 @@ from grocker.store import Store
 from grocker.store.fetch import fetch
 from grocker.web import Transport
 from tests.e2e.contract.engine import Engine
+from tests.support.patience import PATIENCE
 from tests.support.side_by_side import directory, once
 from tests.support.standalone import LIBRARIES, Archive, archive_of_packages, serve
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
 
 _APPLICATION = """\
 import ctypes, json, netifaces, sqlite3, ssl, sys, sysconfig, zoneinfo
@@ -150,7 +151,7 @@ def test_application_runs_with_it_and_finds_all_that_it_needs(site: Site, image:
     """Time zones, certificates, bytecode, and a module compiled in the sandbox for it."""
     with image.started("start", "www") as container:
         container.wait_for("Booting worker")
-        with urllib.request.urlopen(f"http://{container.address()}:8080/", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://{container.address()}:8080/", timeout=PATIENCE) as answer:
             found = json.load(answer)
     assert found == {
         "version": site.archive.version,
@@ -329,7 +330,7 @@ def test_oldest_python_is_chosen_by_its_file_and_runs_service_runner_and_cron(tm
     image = Engine("docker", "grocker-test/standalone-old:1")
     with image.started("start", "www") as container:
         container.wait_for("Booting worker")
-        with urllib.request.urlopen(f"http://{container.address()}:8080/", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://{container.address()}:8080/", timeout=PATIENCE) as answer:
             assert json.load(answer) == [3, 9]
         assert container.exec("grocker-runner", "health").status == 0
         assert container.stop() == 0

@@ -14,8 +14,9 @@ from urllib.error import HTTPError
 import pytest
 
 from tests.e2e.contract.engine import Container, Engine
+from tests.support.patience import PATIENCE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.network]
 # One group an application: it is built once, and delivered twice.
 ENGINES = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("podman", marks=pytest.mark.podman)]
 
@@ -34,7 +35,7 @@ def built(release: str, engine: str) -> Engine:
     return Engine(engine, place, prefix)
 
 
-def get(container: Container, path: str, seconds: float = 60) -> tuple[int, str]:
+def get(container: Container, path: str, seconds: float = PATIENCE) -> tuple[int, str]:
     """Status and body, once something answers on 8080."""
     limit = time.monotonic() + seconds
     while True:

@@ -25,6 +25,7 @@ from tests.e2e.build.conftest import Anywhere, anywhere  # noqa: F401 - a fixtur
 from tests.e2e.contract.engine import Engine, Folders
 from tests.e2e.contract.test_document import HostLog, log  # noqa: F401 - a fixture
 from tests.support import rootless
+from tests.support.patience import PATIENCE
 
 IMAGE = "localhost/grocker-test/polls-site:rootless"
 _PATH = "/usr/bin:/usr/sbin:/bin:/sbin"
@@ -91,7 +92,7 @@ def person() -> Iterator[Person]:
     finally:
         podman = [*made.launcher, "env", "-i", *_assignments(made), "podman"]
         for arguments in (("rm", "--force", "--all"), ("system", "migrate")):
-            subprocess.run([*podman, *arguments], cwd=base, capture_output=True, timeout=60, check=False)
+            subprocess.run([*podman, *arguments], cwd=base, capture_output=True, timeout=PATIENCE, check=False)
         _clear(made)
         subprocess.run(["userdel", "--force", name], capture_output=True, check=False)
         shutil.rmtree(base, ignore_errors=True)

@@ -11,6 +11,7 @@ from tests.e2e.build.conftest import Anywhere, usable_python
 from tests.e2e.contract import test_document as document
 from tests.e2e.contract.engine import Engine, Folders
 from tests.e2e.rootless.conftest import Person
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 
 pytestmark = [
@@ -19,7 +20,6 @@ pytestmark = [
     pytest.mark.podman,
     pytest.mark.root,
     pytest.mark.rootless,
-    pytest.mark.timeout(300),
     pytest.mark.xdist_group("rootless"),  # one person
 ]
 
@@ -67,13 +67,13 @@ def test_run_does_the_same_in_one_command(anywhere: Anywhere, theirs: Folders, p
         )
 
     with grocker_run(str(anywhere.polls), "django-admin.py", "migrate") as migrating:
-        said = migrating.communicate(timeout=120)[0]
+        said = migrating.communicate(timeout=PATIENCE)[0]
     assert migrating.returncode == 0, said
     assert "+ podman run --rm -i --userns=keep-id:uid=1000 -v " in said
     assert "Applying polls.0001_initial" in said
 
     with grocker_run(engine.image, "add_question", "Tea or coffee?", "Tea", "Coffee") as script:
-        said = script.communicate(timeout=60)[0]
+        said = script.communicate(timeout=PATIENCE)[0]
     assert script.returncode == 0, said
 
     port, supervision = free_port(), free_port()
@@ -83,7 +83,7 @@ def test_run_does_the_same_in_one_command(anywhere: Anywhere, theirs: Folders, p
             assert "Tea or coffee?" in document._get(f"http://127.0.0.1:{port}/")
         finally:
             service.terminate()
-            said = service.communicate(timeout=60)[0]
+            said = service.communicate(timeout=PATIENCE)[0]
         assert service.returncode == 0, said
     assert _owners(theirs.media) == _owners(theirs.scripts) == {person.uid}
 

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.build.conftest import Anywhere
 from tests.support.compilers import write_project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network]
 _SDIST = {
     "backend.py": """
         import itertools

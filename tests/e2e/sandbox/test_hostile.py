@@ -25,7 +25,7 @@ from tests.support import rootless
 from tests.support.compilers import compiler_cache, pack, write_project
 from tests.support.processes import running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network]
 PAGE = ROOT / "docs" / "explanation" / "sandbox.md"
 UID = 4324
 NOBODY = 65534

@@ -14,7 +14,7 @@ from tests.e2e.build.conftest import ROOT, Anywhere
 from tests.support import rootless
 from tests.support.compilers import compiler_cache, write_project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.rootless, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.rootless, pytest.mark.network]
 UID = 4324
 _BEFORE_5_12 = (sys.executable, str(ROOT / "tests/support/refused_calls.py"), "mount_setattr")
 _MOUNT = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /usr/share/doc && exec "$@"', "sh")

@@ -22,7 +22,7 @@ from tests.e2e.rootless.conftest import Person
 from tests.support import rootless
 from tests.support.compilers import compiler_cache, write_project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network]
 PAGE = ROOT / "docs" / "explanation" / "sandbox.md"
 USER = 4324
 _DEFAULT = "default profile"

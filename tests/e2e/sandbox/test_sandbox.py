@@ -261,7 +261,6 @@ def test_file_is_bounded(host: Host) -> None:
     assert (host.work / "large").stat().st_size == 1 << 20
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "script",
     [

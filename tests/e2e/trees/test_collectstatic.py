@@ -14,9 +14,7 @@ import pytest
 from tests.e2e.contract.engine import Engine
 from tests.e2e.trees.test_projects import get
 
-pytestmark = [
-    *(pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.timeout(600)),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root]
 
 SETTINGS = """
 import os

@@ -11,7 +11,7 @@ from grocker.cli.replay import cache_directory
 from tools.corpus.new_projects import PROJECTS, NewProject, try_new
 from tools.corpus.trial import find_engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
 
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.name)

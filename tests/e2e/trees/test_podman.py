@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.contract.engine import Engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.podman, pytest.mark.network, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.podman, pytest.mark.network]
 
 
 @pytest.fixture(scope="module")

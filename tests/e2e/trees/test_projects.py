@@ -23,10 +23,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.contract.engine import Container, Engine
+from tests.support.patience import PATIENCE
 
 PROJECTS = Path(__file__).parent / "projects"
 NOT_YET: dict[str, str] = {}
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def check(project: Project, layout: Path) -> None:
         assert [path.name for path in _blobs(layout) if needle.encode() in _plain(path)] == []
 
 
-def get(container: Container, path: str, seconds: float = 60) -> str:
+def get(container: Container, path: str, seconds: float = PATIENCE) -> str:
     """Return what 8080 answers, asked as ``localhost`` until it does."""
     limit = time.monotonic() + seconds
     while True:

@@ -23,6 +23,7 @@ from grocker.runner.cron.job import Job
 from grocker.runner.cron.messenger import MailServer, Messenger, read_mail_server
 from grocker.runner.cron.runs import Runs, RunTiming
 from grocker.runner.process.loop import Loop
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -66,13 +67,13 @@ class Room:
             self.runs.due(self.jobs[name])
         return self.jobs[names[-1]]
 
-    def until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
+    def until(self, reached: Callable[[], bool], seconds: float = PATIENCE) -> None:
         limit = time.monotonic() + seconds
         while not reached():
             assert time.monotonic() < limit, self.log
             self.loop.turn(0.2)
 
-    def finish(self, name: str, seconds: float = 60) -> Job:
+    def finish(self, name: str, seconds: float = PATIENCE) -> Job:
         job = self.jobs[name]
         self.until(lambda: not (job.running or job.queued or job.retry or job.replacing), seconds)
         self.loop.turn(0)

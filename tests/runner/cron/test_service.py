@@ -20,6 +20,7 @@ from grocker.runner.base.failure import Failure
 from grocker.runner.contract import spec
 from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.cron import service
+from tests.support.patience import PATIENCE
 from tests.support.processes import turns_within, wait_until
 
 pytestmark = pytest.mark.slow
@@ -56,7 +57,7 @@ class Cron:
     def read(self) -> str:
         return self.output.read_text(errors="replace")
 
-    def wait_for(self, text: str, seconds: float = 60) -> str:
+    def wait_for(self, text: str, seconds: float = PATIENCE) -> str:
         limit = time.monotonic() + seconds
         while text not in (found := self.read()):
             assert time.monotonic() < limit, found
@@ -66,7 +67,7 @@ class Cron:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -195,7 +196,7 @@ def test_scheduler_refuses_with_one_line(
     cron: Callable[..., Cron], tmp_path: Path, crontab: str | None, message: str
 ) -> None:
     running = cron(crontab)
-    assert running.process.wait(60) == 78
+    assert running.process.wait(PATIENCE) == 78
     (line,) = [line for line in running.read().splitlines() if "libnss-wrapper" not in line]
     assert line.startswith("grocker: " + message.format(config=tmp_path / "config"))
 

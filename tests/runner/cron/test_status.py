@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from grocker.runner.cron import crontab_file, status
 from grocker.runner.cron.job import Job
 from grocker.runner.status.values import FAILED, NEW, RUNNING, SUCCEEDED, WAITING, JobStatus
+from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 from tests.support.supervised import ROOT, Served
 
@@ -64,7 +65,7 @@ def _cron(home: Path, crontab: str, port: int, **environ: str) -> Iterator[Serve
 
 
 def _wait_until_ready(server: Served) -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + PATIENCE
     while True:
         try:
             if server.get("/readyz")[0] == 200:
@@ -91,7 +92,7 @@ def test_H1_H2_scheduler_tells_of_its_jobs_on_8081(tmp_path: Path) -> None:
     environ = {"GROCKER_STATUS_TOKEN_FILE": str(tmp_path / "token"), "GROCKER_STOP_TIMEOUT": "1"}
     with _cron(tmp_path, crontab, free_port(), **environ) as server:
         _wait_until_ready(server)
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while {job["state"] for job in _jobs(server).values()} != {"succeeded", "failed", "running", "new"}:
             assert time.monotonic() < limit, _jobs(server)
             time.sleep(0.02)
@@ -115,20 +116,20 @@ def test_H1_H2_scheduler_tells_of_its_jobs_on_8081(tmp_path: Path) -> None:
         assert "hunter2" in server.get("/status.json", Authorization="Bearer s3same")[2]
         assert "hello" in server.get("/log?of=good", Authorization="Bearer s3same")[2]
         server.signal(signal.SIGTERM)
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while server.get("/readyz")[0] != 503:
             assert time.monotonic() < limit
         assert server.get("/livez")[0] == 200
         assert json.loads(server.get("/status.json")[2])["stopping"] is True
         assert server.get("/metrics")[0] == 200
-        assert server.process.wait(60) == 137
+        assert server.process.wait(PATIENCE) == 137
 
 
 @pytest.mark.parametrize("crontab", ["@reboot echo started\n"])
 def test_P2_no_job_starts_when_the_port_is_taken(tmp_path: Path, crontab: str) -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:
         with _cron(tmp_path, crontab, int(taken.getsockname()[1])) as server:
-            output, _ = server.process.communicate(timeout=60)
+            output, _ = server.process.communicate(timeout=PATIENCE)
         assert server.process.returncode == 69
     said = [line for line in output.splitlines() if "libnss-wrapper" not in line]
     assert len(said) == 1 and "Address already in use" in said[0]
@@ -136,7 +137,7 @@ def test_P2_no_job_starts_when_the_port_is_taken(tmp_path: Path, crontab: str) -
 
 def test_H4_token_that_cannot_be_read_is_one_line_and_78(tmp_path: Path) -> None:
     with _cron(tmp_path, "@reboot echo started\n", free_port(), GROCKER_STATUS_TOKEN_FILE="/nowhere") as server:
-        output, _ = server.process.communicate(timeout=60)
+        output, _ = server.process.communicate(timeout=PATIENCE)
     assert server.process.returncode == 78
     (said,) = [line for line in output.splitlines() if "libnss-wrapper" not in line]
     assert said.startswith("grocker: GROCKER_STATUS_TOKEN_FILE: /nowhere: No such file or directory")

@@ -22,6 +22,7 @@ from grocker.runner.base.failure import Failure
 from grocker.runner.log.channel import Channel
 from grocker.runner.log.log import Log, LogStatus, SyslogPatience
 from grocker.runner.process.loop import Loop
+from tests.support.patience import PATIENCE
 
 _PATIENCE = SyslogPatience()
 
@@ -120,7 +121,7 @@ class Room:
             pass
         return self._records
 
-    def until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
+    def until(self, reached: Callable[[], bool], seconds: float = PATIENCE) -> None:
         limit = time.monotonic() + seconds
         while not reached():
             assert time.monotonic() < limit, self.records
@@ -463,7 +464,7 @@ def test_end_takes_what_is_in_the_pipes_and_waits_for_nobody_who_holds_them(room
     with subprocess.Popen(
         ["sh", "-c", f"echo last words; printf unended; : >{said}; exec sleep 600"], stdout=channel.descriptor
     ) as it:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while not said.exists():
             assert time.monotonic() < limit
             time.sleep(0.01)

@@ -13,6 +13,7 @@ import pytest
 from grocker.runner.log.lines import CUT, LONGEST
 from grocker.runner.log.syslog_socket import BATCH, QUEUE, SyslogSocket
 from grocker.runner.process.loop import Loop
+from tests.support.patience import PATIENCE
 
 HEADER = b"<14>"
 
@@ -36,7 +37,7 @@ class Room:
     def put(self, lines: bytes) -> bool:
         return self.sender.put(HEADER, lines, self._spill)
 
-    def until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
+    def until(self, reached: Callable[[], bool], seconds: float = PATIENCE) -> None:
         limit = time.monotonic() + seconds
         while not reached():
             assert time.monotonic() < limit, self.events

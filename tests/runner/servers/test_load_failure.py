@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from grocker.runner.servers import load_failure
+from tests.support.patience import PATIENCE
 
 
 def _load(path: Path, text: str) -> Callable[[], None]:
@@ -85,7 +86,7 @@ def test_same_reason_is_printed_once_and_another_one_again(tmp_path: Path, capfd
 def test_workers_that_fail_at_once_print_one_traceback(tmp_path: Path) -> None:
     program = f"from grocker.runner.servers import load_failure as l; l.report({str(tmp_path)!r}, KeyError('A'))"
     workers = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) for _ in range(6)]
-    assert sum(worker.communicate(timeout=60)[1].count("KeyError") for worker in workers) == 1
+    assert sum(worker.communicate(timeout=PATIENCE)[1].count("KeyError") for worker in workers) == 1
 
 
 def test_reason_is_printed_when_it_cannot_be_recorded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

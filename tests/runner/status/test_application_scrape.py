@@ -10,6 +10,7 @@ from grocker.runner.process.loop import Loop
 from grocker.runner.status import application_metrics, application_scrape
 from grocker.runner.status.application_scrape import ApplicationScrape
 from tests.runner.status.test_loopback_request import says, silent, upstream
+from tests.support.patience import PATIENCE
 
 
 def _scraped(port: int, *, asks: int = 1) -> list[str]:
@@ -18,7 +19,7 @@ def _scraped(port: int, *, asks: int = 1) -> list[str]:
         scrape = ApplicationScrape(loop, "/metrics", port=port)
         for _ in range(asks):
             scrape.get(found.append)
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while len(found) < asks:
             assert time.monotonic() < limit
             loop.turn(0.2)

@@ -10,6 +10,7 @@ import pytest
 from grocker.runner.base import scratch
 from grocker.runner.status.health import check_health
 from tests.runner.status.test_loopback_request import says, silent, upstream
+from tests.support.patience import PATIENCE
 from tests.support.supervised import served
 
 
@@ -81,7 +82,7 @@ def test_H5_container_that_lives_is_not_ready_before_readyz_says_so(
     with served() as server:
         assert check_health(supervised, ready=True, port=server.port) == 0
         server.signal(signal.SIGUSR1)
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while check_health(supervised, ready=True, port=server.port) == 0:  # until the signal has arrived
             assert time.monotonic() < limit
             time.sleep(0.02)

@@ -13,6 +13,7 @@ import pytest
 from grocker.runner.process.loop import Loop
 from grocker.runner.status import loopback_request
 from tests.support.accepting import accepting
+from tests.support.patience import PATIENCE
 
 Behaviour = Callable[[socket.socket], None]
 
@@ -53,7 +54,7 @@ def ask(port: int, path: str = "/", *, seconds: float = 10.0, largest: int = 100
             loop, path, seconds, lambda status, body: found.append((status, body)), port=port, largest=largest
         )
         assert found == []
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + PATIENCE
         while not found:
             assert time.monotonic() < limit
             loop.turn(0.2)

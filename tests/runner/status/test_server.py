@@ -20,6 +20,7 @@ from grocker.runner.base.failure import Failure
 from grocker.runner.contract.names import ContainerLayout
 from grocker.runner.status import port as status_port
 from tests.runner.status.test_loopback_request import says, silent, upstream
+from tests.support.patience import PATIENCE
 from tests.support.processes import turns_within, wait_until
 from tests.support.supervised import Served, read_all, served
 
@@ -38,7 +39,7 @@ def _quick(server: Served) -> float:
     took: list[float] = []
     while len(took) < 20 and (not took or min(took) >= QUICK):
         began = time.monotonic()
-        assert server.get("/livez", timeout=20)[0] == 200
+        assert server.get("/livez", timeout=PATIENCE)[0] == 200
         took.append(time.monotonic() - began)
     return min(took)
 
@@ -262,7 +263,7 @@ def test_H4_client_who_takes_nothing_holds_up_nobody() -> None:
 
 def test_H2_answer_larger_than_all_that_may_wait_is_taken_by_one_who_takes_it() -> None:
     with served(kind="cron", jobs=20_000) as server:
-        assert len(server.get("/metrics", timeout=30)[2]) > 6 << 20
+        assert len(server.get("/metrics", timeout=PATIENCE)[2]) > 6 << 20
 
 
 @pytest.mark.fault(number=22)
@@ -343,7 +344,7 @@ def test_server_ends_with_what_it_was_asked() -> None:
         kept.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
         kept.recv(65536)
         server.signal(signal.SIGTERM)
-        assert server.process.wait(60) == 0
+        assert server.process.wait(PATIENCE) == 0
         assert kept.recv(10) == b""
         kept.close()
         with pytest.raises(ConnectionRefusedError):

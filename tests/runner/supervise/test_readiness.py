@@ -13,6 +13,7 @@ import pytest
 from grocker.runner.base.failure import Failure
 from grocker.runner.process.loop import Loop
 from grocker.runner.supervise import readiness
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def loop() -> Iterator[Loop]:
 
 
 def _until(loop: Loop, reached: Callable[[], bool]) -> None:
-    latest = time.monotonic() + 60
+    latest = time.monotonic() + PATIENCE
     while not reached():
         assert time.monotonic() < latest
         loop.turn(0.05)

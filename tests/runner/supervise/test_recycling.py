@@ -13,6 +13,7 @@ import pytest
 
 from grocker.runner.process.container_limits import ContainerLimits
 from grocker.runner.supervise import recycling
+from tests.support.patience import PATIENCE
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 MIB = 1 << 20
@@ -100,7 +101,7 @@ def test_recycling_renews_a_worker_that_outgrows_its_limit(
     process = recycled(code, "workers")
     assert _lines(process, 3) == ["up", "ends", "up"]
     process.terminate()
-    printed, said = process.communicate(timeout=60)
+    printed, said = process.communicate(timeout=PATIENCE)
     assert printed == "ends\n1 0 1\n"
     assert "MiB, limit 64 MiB" in said
     assert process.returncode == 0
@@ -113,7 +114,7 @@ def test_recycling_starts_a_process_alone_again_without_counting_it(
     process = recycled(_GROWS.format(when=once), "own")
     assert _lines(process, 3) == ["up", "ends", "up"], "no restart is allowed, and this is none"
     process.terminate()
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=PATIENCE)
     assert printed == "ends\n2 0 1\n"
 
 

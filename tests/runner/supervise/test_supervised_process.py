@@ -18,6 +18,7 @@ from grocker.runner.process.program import Program
 from grocker.runner.status import values as status
 from grocker.runner.supervise import supervised_process as process
 from grocker.runner.supervise.supervised_process import ProcessSpec, SupervisedProcess
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +62,7 @@ class Room:
     def _take(self, pid: int, wait_status: int) -> None:
         self.process.handle_child(pid, wait_status)
 
-    def until(self, reached: Callable[[], object], seconds: float = 60) -> None:
+    def until(self, reached: Callable[[], object], seconds: float = PATIENCE) -> None:
         latest = time.monotonic() + seconds
         while not reached():
             assert time.monotonic() < latest

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE
+
 pytestmark = pytest.mark.slow
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
@@ -69,21 +71,21 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 )
 def test_supervision_status_is_that_of_the_process_given_up_on(command: str, status: int) -> None:
     with _supervised(command) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
         assert process.returncode == status
         assert said.count("\n") == 1
 
 
 def test_supervision_does_not_try_again_what_cannot_be_executed(tmp_path: Path) -> None:
     with _supervised("", times=5, program=str(tmp_path / "absent")) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     assert "not found in this image" in said
     assert "again" not in said
 
 
 def test_supervision_restarts_as_often_as_it_may() -> None:
     with _supervised("echo run; exit 3", times=2, seconds=1) as process:
-        printed, said = process.communicate(timeout=60)
+        printed, said = process.communicate(timeout=PATIENCE)
     assert printed == "run\n" * 3
     assert "(restart 2 of 2 in 1 s)" in said
     assert process.returncode == 3
@@ -94,7 +96,7 @@ def test_supervision_stops_gracefully(number: signal.Signals) -> None:
     with _supervised("trap 'echo term; exit 4' TERM; echo up; while :; do sleep 0.05; done") as process:
         assert _first_line(process) == "up"
         process.send_signal(number)
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=PATIENCE)
         assert (process.returncode, printed) == (0, "term\n")
 
 
@@ -104,7 +106,7 @@ def test_supervision_kills_the_group_when_the_time_is_over() -> None:
         group = int(_first_line(process))
         process.terminate()
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 137
+        assert process.wait(PATIENCE) == 137
         with pytest.raises(ProcessLookupError):
             os.killpg(group, 0)
 
@@ -116,7 +118,7 @@ def test_supervision_ends_what_the_service_left_in_its_group() -> None:
     with _supervised(command) as process:
         _first_line(process)
         process.terminate()
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=PATIENCE)
         assert (process.returncode, printed) == (0, "late\n"), "it had its time"
 
 
@@ -127,7 +129,7 @@ def test_supervision_forwards_other_signals() -> None:
             process.send_signal(number)
             assert _first_line(process) == name
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_supervision_stops_at_once_while_it_waits() -> None:
@@ -136,7 +138,7 @@ def test_supervision_stops_at_once_while_it_waits() -> None:
             _first_line(process)
         time.sleep(0.2)
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stdout is not None
         assert process.stdout.read() == "", "it does not start the service once more"
 
@@ -144,7 +146,7 @@ def test_supervision_stops_at_once_while_it_waits() -> None:
 def test_supervision_gives_the_service_plain_signals() -> None:
     """Neither what is blocked nor what is ignored is inherited from the runner."""
     with _supervised("grep -E 'SigBlk|SigIgn' /proc/self/status; exit 1") as process:
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=PATIENCE)
     # Signals 32 and 33 are the C library's own: whoever started us by its posix_spawn may have left them ignored.
     assert {int(line.split()[1], 16) & ~0x1_8000_0000 for line in printed.splitlines()} == {0}
 
@@ -154,7 +156,7 @@ _UP = "trap 'echo {0} ends; exit 0' TERM; echo {0} up; while :; do sleep 0.05; d
 
 def test_supervision_ends_the_others_when_one_is_given_up() -> None:
     with _supervised(_UP.format("x"), "worker", "sleep 0.3; exit 5") as process:
-        printed, said = process.communicate(timeout=60)
+        printed, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 5
     assert printed == "x up\nx ends\n"
     assert "worker: exited with status 5; giving up" in said
@@ -162,7 +164,7 @@ def test_supervision_ends_the_others_when_one_is_given_up() -> None:
 
 def test_supervision_restarts_a_companion_alone() -> None:
     with _supervised(_UP.format("x"), "worker", "echo worker; exit 5", times=1, seconds=1) as process:
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 5
     assert sorted(printed.split("\n")) == ["", "worker", "worker", "x ends", "x up"]
 
@@ -172,7 +174,7 @@ def test_supervision_ends_what_is_in_front_first() -> None:
     with _supervised(_UP.format("x"), "front", front) as process:
         assert {_first_line(process), _first_line(process)} == {"x up", "front up"}
         process.terminate()
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=PATIENCE)
         assert (process.returncode, printed) == (0, "front ends\nx ends\n")
 
 
@@ -181,6 +183,6 @@ def test_supervision_leaves_time_for_the_others_when_what_is_in_front_hangs() ->
     with _supervised(_UP.format("x"), "front", front, stop=20) as process:
         assert {_first_line(process), _first_line(process)} == {"x up", "f"}
         process.terminate()
-        printed, said = process.communicate(timeout=60)
+        printed, said = process.communicate(timeout=PATIENCE)
         assert (process.returncode, printed) == (137, "x ends\n")
         assert said.startswith("grocker: front: did not stop within 15 s")
