@@ -19,6 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "progress",
             "command",
             "lazy_imports",
+            "zstd",
             "regex",
             "local_file",
             "web",

@@ -260,6 +260,15 @@ def test_file_is_refused_when_it_cannot_be_read(tmp_path: Path) -> None:
         files.read(tmp_path)
 
 
+def test_tables_of_contents_are_refused_for_layers_that_their_readers_do_not_know(tmp_path: Path) -> None:
+    text = '[tool.grocker]\nlazy-pulling = "soci"\ncompression = "zstd"\n'
+    with pytest.raises(SettingsError) as caught:
+        files.read(write(tmp_path, pyproject=text))
+    assert caught.value.message == (
+        'pyproject.toml:2: lazy-pulling needs layers compressed by gzip, but compression is "zstd"'
+    )
+
+
 def test_settings_are_refused_when_they_stand_in_two_files(tmp_path: Path) -> None:
     write(tmp_path, grocker="", pyproject="[project]\n[tool.grocker]\n")
     with pytest.raises(SettingsError, match=r"in both grocker\.toml and pyproject\.toml:2 ") as raised:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 from collections.abc import Iterable
 
@@ -45,6 +46,19 @@ def test_layer_has_no_problems_when_it_is_a_series_of_gzip_members() -> None:
     data = gzip.compress(plain[:700], mtime=0) + gzip.compress(plain[700:], mtime=0)
     made = layer(digest=digests.of(data), size=len(data), diff_id=digests.of(plain), title="x")
     assert of_bytes(made, data) == ""
+
+
+def test_layer_has_no_problems_when_it_is_compressed_by_zstd() -> None:
+    assert of_bytes(*made_layer("x", [Directory("opt"), File("opt/a", b"a")], zstd=True)) == ""
+
+
+def test_layer_that_zstd_compressed_and_is_cut_or_damaged_is_a_problem() -> None:
+    made, data = made_layer("x", [File("a", b"a" * 5000)], zstd=True)
+    for wrong in (data[:-3], data[:10] + b"?" + data[11:]):
+        resized = layer(
+            digest=digests.of(wrong), size=len(wrong), diff_id=made.diff_id, title="x", media_type=values.LAYER_ZSTD
+        )
+        assert re.search("unpacks to|not a well-formed archive", of_bytes(resized, wrong))
 
 
 def test_layer_has_no_problems_when_a_few_bytes_unpack_to_many() -> None:

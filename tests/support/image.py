@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import zstandard
+
 from grocker import digest as digests
 from grocker.digest import Digest
 from grocker.errors import MissingError
 from grocker.images.store import keep_images
 from grocker.lock.document import render
 from grocker.lock.values import Base, DebianPackage, Interpreter, Lock, PlatformLock, PythonFile
-from grocker.oci import Image, Layer, Platform, RunConfig, image, layer
+from grocker.oci import Image, Layer, Platform, RunConfig, image, layer, values
 from grocker.oci.reference import parse
 from grocker.runner.contract.codec import encode
 from grocker.runner.contract.spec import Service, Spec
@@ -79,12 +81,19 @@ class FailingBlobs(MemoryBlobs):
 
 
 def made_layer(
-    title: str, entries: Iterable[Entry], *, kind: str | None = None, epoch: int = EPOCH
+    title: str, entries: Iterable[Entry], *, kind: str | None = None, epoch: int = EPOCH, zstd: bool = False
 ) -> tuple[Layer, bytes]:
-    """A layer of those entries, and its bytes."""
+    """A layer of those entries, compressed by gzip or by zstd, and its bytes."""
     plain = b"".join(segment(entries, epoch=epoch)) + END_OF_ARCHIVE
-    packed = gzip.compress(plain, mtime=0)
-    made = layer(digest=digests.of(packed), size=len(packed), diff_id=digests.of(plain), title=title, kind=kind)
+    packed = zstandard.compress(plain) if zstd else gzip.compress(plain, mtime=0)
+    made = layer(
+        digest=digests.of(packed),
+        size=len(packed),
+        diff_id=digests.of(plain),
+        title=title,
+        kind=kind,
+        media_type=values.LAYER_ZSTD if zstd else values.LAYER_GZIP,
+    )
     return made, packed
 
 

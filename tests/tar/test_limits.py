@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Callable
 
 import pytest
+import zstandard
 
 from grocker.errors import CorruptError
 from grocker.tar.limits import find_members, open_tar
@@ -31,7 +32,7 @@ def read(data: bytes) -> list[bytes]:
         return [stream.read() for stream in streams if stream is not None]
 
 
-@pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.compress])
 def test_archive_that_is_damaged_anywhere_is_corrupt_or_read(compress: Callable[[bytes], bytes]) -> None:
     data = packed(compress)
     assert read(data) == [bytes(range(250)) * 12] * 2

@@ -26,7 +26,7 @@ from grocker.layers import configured
 from grocker.layers.composition import FinishedLayer, is_kept
 from grocker.layers.configured import FailedScriptsError, Scripts
 from grocker.layers.workers import Workers, workers
-from grocker.oci import Platform, Reference, reference
+from grocker.oci import Layer, Platform, Reference, reference
 from grocker.plan.layers import DEBIAN_KINDS
 from grocker.plan.plan import Plan
 from grocker.progress import Progress
@@ -119,8 +119,8 @@ def _make_images(
         _report(context.progress, execution, strict=request.strict)
         _report_collisions(context.progress, execution.collisions)
         remember(context.store, resolution, plan)
-        layers = tuple(_built(layer) for layer in execution.layers)
-        images.append(BuiltImage(execution.image, layers, execution.uncovered, scripts.omitted))
+        layers = tuple(map(_built, execution.image.layers, execution.layers))
+        images.append(BuiltImage(execution.image, layers, execution.uncovered, execution.composed, scripts.omitted))
     _report_faults(context.progress, faults)
     return resolutions[0], tuple(images)
 
@@ -247,8 +247,8 @@ class _Offer:
                 sink.offer(as_oci(layer), StoredBlobs(self._store, ()), self._platform, self._request.epoch)
 
 
-def _built(layer: FinishedLayer) -> BuiltLayer:
-    return BuiltLayer(layer.plan.title, layer.layer.digest, layer.layer.size, layer.is_new)
+def _built(layer: Layer, finished: FinishedLayer) -> BuiltLayer:
+    return BuiltLayer(layer.title, layer.digest, layer.size, finished.is_new)
 
 
 def _names(tags: Sequence[str], resolution: Resolution) -> tuple[Reference, ...]:

@@ -8,7 +8,7 @@ from grocker.digest import Digest
 from grocker.images import Delivered
 from grocker.images.sink import delivered_digest
 from grocker.inputs.writable import WritablePath
-from grocker.oci import Image, Reference, index
+from grocker.oci import Image, Layer, Reference, index
 
 
 class BuiltLayer(msgspec.Struct, frozen=True):
@@ -29,6 +29,8 @@ class BuiltImage(msgspec.Struct, frozen=True):
     layers: tuple[BuiltLayer, ...]
     uncovered: tuple[tuple[str, str, str], ...]
     """maintainer scripts that were not done statically: package, script, reason"""
+    composed: tuple[Layer, ...] = ()
+    """its layers as they were composed, which those of the image are made from if they are compressed otherwise"""
     omitted: tuple[tuple[str, str], ...] = ()
     """packages whose maintainer scripts run only on hosts with a sandbox, and what the image lacks without them"""
 

@@ -87,7 +87,7 @@ def _is_due(built: Built, store: SharingStore, upstream: SharedCache | None) -> 
         return isinstance(store.failure, CorruptError | MissingError)
     if store.has_new_answers or any(upstream.tree(key) is None for key in store.trees):
         return True
-    layers = [one for each in built.images for one in each.image.layers if one.kind not in _CHEAP]
+    layers = [one for each in built.images for one in each.composed if one.kind not in _CHEAP]
     return any(upstream.size(one.digest) is None for one in layers)
 
 
@@ -97,7 +97,7 @@ def _write(
     """Write what the build used and made; warn if that fails."""
     today = int(context.now) // _SECONDS_A_DAY
     images = [each.image for each in built.images]
-    layers = {one.digest: one for image in images for one in image.blobs}
+    layers = {one.digest: one for each in built.images for one in (*each.image.blobs, *each.composed)}
     try:
         whole = _take_snapshot(layers, store, upstream, today)
         sent = {digest: layers.get(digest) or _as_layer(digest, one) for digest, one in whole.files.items()}

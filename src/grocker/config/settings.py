@@ -269,6 +269,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     """distributions whose files are installed where wheels install different ones at one path, the first one most"""
     index_url: Address | None = None
     """the package index, instead of the host's"""
+    compression: Literal["gzip", "zstd"] = "gzip"
+    """of layers; zstd's are smaller, take longer to make, and need engines that know it"""
     lazy_pulling: Literal["soci"] | None = None
     """the format of the tables of contents by which nodes start the image before it is pulled; None: none"""
     cache: CacheName | None = None

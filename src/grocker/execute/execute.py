@@ -46,6 +46,8 @@ class Execution(msgspec.Struct, frozen=True):
     """by file name how wheels from the index deviate from the specification"""
     collisions: tuple[Collision, ...] = ()
     """files that several wheels install differently"""
+    composed: tuple[Layer, ...] = ()
+    """its layers as they were composed, and as another machine takes them apart"""
 
 
 def execute(
@@ -107,14 +109,19 @@ def execute(
         failures = uncompiled(context.store, own.layer)
         faults = bench.wheel_faults()
         collisions = bench.wheel_collisions()
-    oci = [as_oci(layer) for layer in layers]
+    composed = [as_oci(layer) for layer in layers]
+    oci = composed
+    if settings.compression == "zstd":
+        from grocker.layers.recompressed import recompress
+
+        oci = recompress(context, layers)
     soci = None
     if settings.lazy_pulling is not None:
         from grocker.layers.seekable import make_soci_index
 
         soci = make_soci_index(context, oci)
     made = image(oci, platform=Platform(*plan.platform.split("/")), run=plan.run, created=plan.epoch, soci=soci)
-    return Execution(made, tuple(layers), uncovered, missing, provided, failures, faults, collisions)
+    return Execution(made, tuple(layers), uncovered, missing, provided, failures, faults, collisions, tuple(composed))
 
 
 def as_oci(finished: FinishedLayer) -> Layer:

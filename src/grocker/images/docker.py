@@ -26,6 +26,7 @@ from grocker.images import archive
 from grocker.images.engine import Engine, EngineAnswer, OpenRequest, evidence, of_environment, one_line
 from grocker.images.preload import Preloading
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
+from grocker.images.uncompressed import uncompress
 from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
 from grocker.progress import Progress, Silent
 from grocker.tar.writer import segment
@@ -134,6 +135,7 @@ class Docker(msgspec.Struct):
     ) -> Delivered:
         """See Sink.deliver."""
         image, note = select_image(images, self.platform, "docker")
+        image, blobs = uncompress(image, blobs)
         sent, detail = self._deliver(image, names, blobs, progress)
         listed = tuple(name.docker for name in names)
         # An image's id is its configuration's digest in the classic store, its manifest's in containerd's.
@@ -184,7 +186,7 @@ class Docker(msgspec.Struct):
             return 0, 0, 0
         with progress.task("waiting for docker"):
             part = self._ahead.end()
-        if part is None or image.layers[: len(part.layers)] != part.layers:
+        if part is None or not _begins_with(image, part):
             return self._ahead.sent, 0, 0
         return self._ahead.sent, self._ahead.had, len(part.layers)
 
@@ -283,6 +285,12 @@ def _abandon(asked: Future[_Asked]) -> None:
 
 def _say_all(image: Image) -> str:
     return f"sent {plural(len(image.layers), 'layer')}"
+
+
+def _begins_with(image: Image, part: Image) -> bool:
+    """Whether the lowest layers of ``image`` unpack to those of ``part``."""
+    own = [one.diff_id for one in image.layers[: len(part.layers)]]
+    return own == [one.diff_id for one in part.layers]
 
 
 def _json(answer: EngineAnswer, action: str) -> Any:

@@ -31,6 +31,11 @@ def damaged(digest: Digest, title: str, blobs: Blobs) -> CorruptError:
     ``title`` is for people.
     """
     blobs.forget(digest)
+    return damage(digest, title)
+
+
+def damage(digest: Digest, title: str) -> CorruptError:
+    """Return the error for a cached layer that was damaged and is deleted now."""
     return CorruptError(
         f"the cached layer {digest} ({title}) is damaged",
         hint="build again (the damaged file was deleted); if this recurs, check the disk under GROCKER_CACHE",

@@ -13,8 +13,9 @@ import posixpath
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
+from grocker import zstd
 from grocker.digest import Digest, Hashing
 from grocker.errors import GrockerError
 from grocker.oci import values
@@ -181,7 +182,7 @@ def _differs(descriptor: Descriptor, hashing: Hashing) -> str:
 class _Passing:
     """A stream that hashes what is read from it."""
 
-    def __init__(self, stream: BinaryIO | gzip.GzipFile) -> None:
+    def __init__(self, stream: BinaryIO | gzip.GzipFile | zstd.Unpacked) -> None:
         self._stream = stream
         self.hashing = Hashing()
 
@@ -214,7 +215,7 @@ class _Tar(_Passing):
 def layer(descriptor: Descriptor, diff_id: str, open_blob: Open) -> Iterator[str]:
     """The problems of one layer: its bytes, its tar's digest, its entries."""
     what = f"layer {descriptor.digest}"
-    if descriptor.media_type not in (values.LAYER, values.LAYER_GZIP):
+    if descriptor.media_type not in (values.LAYER, values.LAYER_GZIP, values.LAYER_ZSTD):
         yield f"{what} has the type {descriptor.media_type}, which is not supported"
         return
     try:
@@ -229,7 +230,7 @@ def layer(descriptor: Descriptor, diff_id: str, open_blob: Open) -> Iterator[str
             compressed = plain = _Tar(source)
         else:
             compressed = _Passing(source)
-            plain = _Tar(gzip.GzipFile(fileobj=compressed, mode="rb"))  # type: ignore[call-overload]
+            plain = _Tar(_unpacked(descriptor.media_type, compressed))
         broken = ""
         try:
             with tarfile.open(fileobj=plain, mode="r|") as archive:  # type: ignore[call-overload]
@@ -246,6 +247,12 @@ def layer(descriptor: Descriptor, diff_id: str, open_blob: Open) -> Iterator[str
             yield broken
         elif plain.hashing.digest() != diff_id:
             yield f"{what} unpacks to {plain.hashing.digest()}, its configuration says {diff_id}"
+
+
+def _unpacked(media_type: str, compressed: _Passing) -> zstd.Unpacked | gzip.GzipFile:
+    if media_type == values.LAYER_ZSTD:
+        return zstd.Unpacked(compressed)
+    return gzip.GzipFile(fileobj=cast(BinaryIO, compressed), mode="rb")
 
 
 def entries(archive: tarfile.TarFile) -> Iterator[str]:

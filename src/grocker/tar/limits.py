@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from grocker import zstd
 from grocker.errors import CorruptError
 
 _MOST_READ = 80 << 20
@@ -66,7 +67,7 @@ class _Bounded(io.RawIOBase):
 
 @contextmanager
 def open_tar(stream: BinaryIO, what: str) -> Iterator[tarfile.TarFile]:
-    """Open a tar archive, plain or compressed by gzip, bzip2 or xz; ``what`` names it in errors.
+    """Open a tar archive, plain or compressed by gzip, bzip2, xz or zstd; ``what`` names it in errors.
 
     Raises CorruptError, also for errors of reading it within the block.
     """
@@ -110,6 +111,8 @@ def _unpacked(stream: BinaryIO) -> _Bounded:
         import lzma
 
         unpacked = lzma.LZMAFile(stream)
+    elif head.startswith(zstd.MAGIC):
+        unpacked = zstd.Unpacked(stream)
     if unpacked is None:
         return _Bounded(stream, None)
     return _Bounded(unpacked, stream)  # type: ignore[arg-type]

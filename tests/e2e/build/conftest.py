@@ -30,7 +30,7 @@ _INSTALLED = (
     "pygments",
     "markdown_it",
 )
-_INSTALLED_TOO = ("mdurl", "uv", "tomli_w", "*.so")
+_INSTALLED_TOO = ("mdurl", "uv", "tomli_w", "zstandard*", "*.so")
 
 
 @dataclass(frozen=True, slots=True)
