@@ -38,7 +38,7 @@ def samples() -> list[Sample]:
 
 
 def sizes() -> list[Size]:
-    own = [Size(side, 30_000_000, 90_000_000, 1) for side in (OURS, TREE)]
+    own = [Size(side, 30_000_000, 90_000_000, 1, 27_000_000) for side in (OURS, TREE)]
     return [*own, *(Size(side, 60_000_000, 1, 1) for side in (COPYING, INSTALLING))]
 
 
@@ -92,6 +92,8 @@ def test_tables_say_which_goals_are_missed() -> None:
     assert "0.20 × (0.20 – 0.20); goal ≤ 0.8: met" in tree
     assert "0.40 × (0.40 – 0.40); goal ≤ 0.15: **missed**" in tree
     assert "| compressed size | 0.50 ×; goal ≤ 0.5: met |" in text
+    assert "| compressed size, ours by zstd | 0.45 ×; goal ≤ 0.42: **missed** |" in text
+    assert "| image, compressed by zstd | 27.0 MB | 27.0 MB | – | – |" in text
 
 
 def test_plain_has_every_sample() -> None:

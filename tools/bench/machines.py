@@ -77,7 +77,7 @@ class GrockerMachine:
         cache, name = f"{self.side.registry.address}/cache", f"{self.side.registry.address}/{repository}:1"
         words = ["--cache-from", cache] if reads else []
         words += ["--cache-to", cache] if writes else []
-        self.side.grocker(project, "--push", "--tag", name, *words)
+        self.side.grocker(self.side.source(project), "--push", "--tag", name, *words)
         return name
 
     def serve(self, name: str, expected: str) -> None:

@@ -23,8 +23,8 @@ WORDS = {
 PROFILED = {COLD_PUSH: "cold", PUSH: "one line", DEPENDENCY: "one dependency"}
 OWN = "Grocker"
 """what the names of our sides begin with"""
-_SIZE = "size"
-_BOTH = ((COLD, 0.7), (COLD_PUSH, 0.3), (UNCHANGED, 1.5), (DEPENDENCY, 0.25), (_SIZE, 0.5))
+_SIZE, _ZSTD = "size", "zstd"
+_BOTH = ((COLD, 0.7), (COLD_PUSH, 0.3), (UNCHANGED, 1.5), (DEPENDENCY, 0.25), (_SIZE, 0.5), (_ZSTD, 0.42))
 GOALS: Mapping[tuple[str, str], float] = {
     **{(case, peer): most for case, most in _BOTH for peer in (COPYING, INSTALLING)},
     (LINE, COPYING): 1.2,
@@ -86,6 +86,7 @@ def tables(
             ["pushed after one line", *(_bytes(_pushed(samples, PUSH, side)) for side in sides)],
             ["pushed after one dependency", *(_bytes(weights[side].dependency) for side in sides)],
             ["image, compressed", *(_bytes(weights[side].compressed) for side in sides)],
+            ["image, compressed by zstd", *(_bytes(weights[side].zstd) for side in sides)],
             ["image, in the engine", *(_bytes(weights[side].engine) for side in sides)],
         ],
     )
@@ -102,11 +103,14 @@ def _shares(samples: Sequence[Sample], weights: Mapping[str, Size], own: str, pe
         found = {peer: ratios(samples, case, own, peer) for peer in peers}
         aims = [_goal(median(found[peer]), GOALS.get((case, peer))) for peer in peers]
         rows.append([WORDS[case], *(f"{spread(found[p])}{aim}" for p, aim in zip(peers, aims, strict=True))])
-    row = ["compressed size"]
-    for peer in peers:
-        share = weights[own].compressed / weights[peer].compressed
-        row.append(f"{share:.2f} ×{_goal(share, GOALS.get((_SIZE, peer)))}")
-    return [*rows, row]
+    for word, kind, size in (
+        ("compressed size", _SIZE, weights[own].compressed),
+        ("compressed size, ours by zstd", _ZSTD, weights[own].zstd),
+    ):
+        if size is not None:
+            shares = [(peer, size / weights[peer].compressed) for peer in peers]
+            rows.append([word, *(f"{one:.2f} ×{_goal(one, GOALS.get((kind, peer)))}" for peer, one in shares)])
+    return rows
 
 
 def insert(page: str, figures: str, marks: Marks) -> str:
@@ -161,7 +165,9 @@ def _pushed(samples: Sequence[Sample], case: str, side: str) -> int:
     return int(median(s.pushed for s in samples if (s.case, s.side) == (case, side) and s.pushed is not None))
 
 
-def _bytes(number: int) -> str:
+def _bytes(number: int | None) -> str:
+    if number is None:
+        return "–"
     return f"{number / 1e6:.1f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"
 
 

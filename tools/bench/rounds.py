@@ -12,7 +12,7 @@ from functools import partial
 from tools.bench.engine import Engine
 from tools.bench.project import Project
 from tools.bench.registry import Registry
-from tools.bench.sides import Side
+from tools.bench.sides import Grocker, Side
 
 COLD, COLD_PUSH, UNCHANGED, LINE, PUSH, DEPENDENCY = "cold", "cold-push", "unchanged", "line", "push", "dependency"
 CASES = (COLD, COLD_PUSH, UNCHANGED, LINE, PUSH, DEPENDENCY)
@@ -46,6 +46,8 @@ class Size:
     """bytes in the engine's store, as it counts"""
     dependency: int
     """bytes that were pushed when one dependency was added, to a registry that had never seen it"""
+    zstd: int | None = None
+    """as ``compressed``, where layers can be compressed by zstd"""
 
 
 @dataclass(slots=True)
@@ -148,6 +150,7 @@ class Bench:
                     self.registry.compressed(side.repository, "1"),
                     self.engine.size(side.tag),
                     next(s.pushed or 0 for s in self.samples if (s.case, s.side) == (DEPENDENCY, side.name)),
+                    side.weigh_zstd(self.project.directory) if isinstance(side, Grocker) else None,
                 )
             )
             self.say(f"{side.name}: the image serves the site")

@@ -61,16 +61,13 @@ class Grocker:
     as_tree: bool = False
     """whether it builds the source tree instead of the package"""
 
-    def grocker(self, project: Path, *words: str) -> str:
+    def source(self, project: Path) -> Path:
+        """What it builds: the project, or the tree beside it."""
+        return tree_of(project) if self.as_tree else project
+
+    def grocker(self, source: Path, *words: str) -> str:
         """Run ``grocker build``; what it said."""
-        command: list[str | Path] = [
-            self.program,
-            "build",
-            tree_of(project) if self.as_tree else project,
-            "--debian",
-            SUITE,
-            *words,
-        ]
+        command: list[str | Path] = [self.program, "build", source, "--debian", SUITE, *words]
         environ = {
             **self.environ,
             "GROCKER_CACHE": str(self.cache),
@@ -80,11 +77,11 @@ class Grocker:
 
     def build(self, project: Path) -> str:
         """See Side.build."""
-        return self.grocker(project, "--output", "docker", "--tag", self.tag)
+        return self.grocker(self.source(project), "--output", "docker", "--tag", self.tag)
 
     def push(self, project: Path, repository: str) -> str:
         """See Side.push."""
-        return self.grocker(project, "--push", "--tag", f"{self.registry.address}/{repository}:1")
+        return self.grocker(self.source(project), "--push", "--tag", f"{self.registry.address}/{repository}:1")
 
     def forget(self) -> None:
         """See Side.forget: what is left of the cache is ``v1/downloads``, uv's own among them."""
@@ -96,6 +93,17 @@ class Grocker:
     def serve(self, expected: str) -> None:
         """See Side.serve."""
         self.engine.serve(self.tag, ["start", "www"], ["django-admin.py", "migrate"], expected)
+
+    def weigh_zstd(self, project: Path) -> int:
+        """Push the project's image with layers compressed by zstd; return their bytes in the registry."""
+        source = self.source(project)
+        copy = source.with_name(f"{source.name}-zstd")
+        shutil.copytree(source, copy)
+        with (copy / "pyproject.toml").open("a", encoding="utf-8") as settings:
+            settings.write(f'{"" if self.as_tree else "[tool.grocker]"}\ncompression = "zstd"\n')
+        repository = f"{self.repository}-zstd"
+        self.grocker(copy, "--push", "--tag", f"{self.registry.address}/{repository}:1")
+        return self.registry.compressed(repository, "1")
 
 
 @dataclass(frozen=True, slots=True)

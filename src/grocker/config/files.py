@@ -87,8 +87,9 @@ def decode(table: Mapping[str, Any], *, file: str, prefix: tuple[str, ...], text
         raise refuse(table, Settings, file, text, prefix) or SettingsError(f"{file}: {error}") from error
     origins = {dotted_name(path): _origin((*prefix, *path), lines, file) for path in _leaves(table) if path}
     if settings.lazy_pulling is not None and settings.compression != "gzip":
+        place = origins["lazy-pulling"]
         raise SettingsError(
-            f'{origins["lazy-pulling"]}: lazy-pulling needs layers compressed by gzip, but compression is "zstd"',
+            f'{place}: lazy-pulling needs layers compressed by gzip, but compression is "zstd"',
             hint="remove one of the two settings",
         )
     return Configuration(settings, MappingProxyType(origins))
