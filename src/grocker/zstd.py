@@ -8,7 +8,6 @@ from typing import BinaryIO, Protocol, cast
 
 from grocker.errors import CorruptError
 
-MAGIC = b"\x28\xb5\x2f\xfd"
 LEVEL = 9
 _THREADS = 4
 """a frame depends on whether there are any, not on how many"""

@@ -10,7 +10,6 @@ from grocker.oci import Blobs, Descriptor, Document, Image, Layer, Reference, va
 from grocker.oci.blobs import damaged
 from grocker.oci.index import describe_image, root
 from grocker.progress import Task
-from grocker.zstd import MalformedError
 
 _CONTAINERD_NAME = "io.containerd.image.name"
 _CHUNK = 1 << 20
@@ -30,8 +29,6 @@ def read_checked(layer: Layer, blobs: Blobs, task: Task) -> Iterator[bytes]:
         while True:
             try:
                 chunk = stream.read(_CHUNK)
-            except MalformedError as error:
-                raise damaged(layer.digest, layer.title, blobs) from error
             except OSError as error:
                 raise _unreadable(layer, error) from error
             if not chunk:

@@ -26,8 +26,7 @@ from grocker.images import archive
 from grocker.images.engine import Engine, EngineAnswer, OpenRequest, evidence, of_environment, one_line
 from grocker.images.preload import Preloading
 from grocker.images.sink import UP_TO_DATE, Delivered, PlaceContext, plural, select_image
-from grocker.images.uncompressed import uncompress
-from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms
+from grocker.oci import Blobs, Image, Layer, Platform, Reference, platforms, values
 from grocker.progress import Progress, Silent
 from grocker.tar.writer import segment
 
@@ -135,7 +134,10 @@ class Docker(msgspec.Struct):
     ) -> Delivered:
         """See Sink.deliver."""
         image, note = select_image(images, self.platform, "docker")
-        image, blobs = uncompress(image, blobs)
+        if any(one.descriptor.media_type == values.LAYER_ZSTD for one in image.layers):
+            from grocker.images.uncompressed import uncompress
+
+            image, blobs = uncompress(image, blobs)
         sent, detail = self._deliver(image, names, blobs, progress)
         listed = tuple(name.docker for name in names)
         # An image's id is its configuration's digest in the classic store, its manifest's in containerd's.

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from grocker import zstd
 from grocker.errors import CorruptError
 
 _MOST_READ = 80 << 20
@@ -111,7 +110,9 @@ def _unpacked(stream: BinaryIO) -> _Bounded:
         import lzma
 
         unpacked = lzma.LZMAFile(stream)
-    elif head.startswith(zstd.MAGIC):
+    elif head.startswith(b"\x28\xb5\x2f\xfd"):
+        from grocker import zstd
+
         unpacked = zstd.Unpacked(stream)
     if unpacked is None:
         return _Bounded(stream, None)
