@@ -10,13 +10,12 @@ import pytest
 import zstandard
 
 from grocker import zstd
-from grocker.errors import CorruptError
 
 PLAIN = b"".join(b"line %d of a text that goes on and on\n" % number for number in range(20_000))
 
 
 def packed(plain: bytes, step: int = 1 << 16) -> bytes:
-    packing = zstd.Packing(len(plain))
+    packing = zstd.Compressor(len(plain))
     pieces = [packing.add(plain[start : start + step]) for start in range(0, len(plain), step)]
     return b"".join([*pieces, packing.end()])
 
@@ -24,7 +23,7 @@ def packed(plain: bytes, step: int = 1 << 16) -> bytes:
 def test_frame_unpacks_to_what_was_packed_and_says_its_size() -> None:
     data = packed(PLAIN)
     assert zstandard.ZstdDecompressor().decompress(data) == PLAIN
-    assert zstd.read_size(data[: zstd.HEADER], "it") == len(PLAIN)
+    assert zstd.content_size(data[: zstd.HEADER]) == len(PLAIN)
 
 
 def test_frame_is_the_same_for_all_pieces_and_processors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,15 +41,8 @@ def test_frame_has_the_same_bytes_in_every_version() -> None:
     assert hashlib.sha256(packed(PLAIN)).hexdigest() == digest
 
 
-def test_end_of_less_than_was_said_is_refused() -> None:
-    packing = zstd.Packing(100)
-    packing.add(b"x")
-    with pytest.raises(ValueError, match="size"):
-        packing.end()
-
-
 def test_frames_in_a_row_are_read_as_one_stream() -> None:
-    with zstd.Unpacked(io.BytesIO(packed(b"one") + packed(b"two"))) as stream:
+    with zstd.FrameReader(io.BytesIO(packed(b"one") + packed(b"two"))) as stream:
         assert stream.read(4) == b"onet"
         assert stream.tell() == 4
         assert stream.read(100) == b"wo"
@@ -59,7 +51,7 @@ def test_frames_in_a_row_are_read_as_one_stream() -> None:
 
 def test_closing_closes_what_is_read() -> None:
     below = io.BytesIO(packed(b"one"))
-    zstd.Unpacked(below).close()
+    zstd.FrameReader(below).close()
     assert below.closed
 
 
@@ -67,12 +59,20 @@ def test_closing_closes_what_is_read() -> None:
 def test_damage_is_an_error_of_reading(place: int) -> None:
     data = bytearray(packed(PLAIN))
     data[place] ^= 0xFF
-    with zstd.Unpacked(io.BytesIO(bytes(data))) as stream, pytest.raises(zstd.MalformedError, match="zstd"):
+    with zstd.FrameReader(io.BytesIO(bytes(data))) as stream, pytest.raises(zstd.MalformedError, match="zstd"):
         while stream.read(1 << 16):
             pass
 
 
 @pytest.mark.parametrize("head", [b"", b"\x1f\x8b\x08", zstandard.ZstdCompressor().compressobj().compress(b"x")])
-def test_size_that_is_not_told_is_an_error(head: bytes) -> None:
-    with pytest.raises(CorruptError, match="the layer"):
-        zstd.read_size(head, "the layer")
+def test_header_that_says_no_size_is_malformed(head: bytes) -> None:
+    with pytest.raises(zstd.MalformedError):
+        zstd.content_size(head)
+
+
+def test_seeking_backwards_reads_from_the_start() -> None:
+    with zstd.FrameReader(io.BytesIO(packed(PLAIN))) as stream:
+        stream.seek(5000)
+        assert stream.read(10) == PLAIN[5000:5010]
+        assert stream.seek(7) == 7
+        assert stream.read(10) == PLAIN[7:17]

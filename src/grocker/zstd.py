@@ -1,4 +1,4 @@
-"""Zstandard (RFC 8878): one frame of what a layer has, and reading what others wrote."""
+"""Zstandard (RFC 8878): write data as one frame, read frames."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import io
 from functools import partial
 from typing import BinaryIO, Protocol, cast
 
-from grocker.errors import CorruptError
-
 LEVEL = 9
-_THREADS = 4
-"""a frame depends on whether there are any, not on how many"""
 HEADER = 18
 """bytes: a frame's header has at most as many (section 3.1.1.1)"""
+_THREADS = 4
+"""a frame depends on whether there are any, not on how many"""
 
 
 class MalformedError(OSError):
-    """What is read was not compressed by zstd, or is damaged."""
+    """What is read is not a frame, or is damaged."""
 
 
 class Readable(Protocol):
@@ -26,37 +24,42 @@ class Readable(Protocol):
         """Return at most ``size`` bytes; none at the end."""
 
 
-class Packing:
-    """Makes one frame, the same on every host, piece by piece."""
+class Compressor:
+    """Writes one frame piece by piece. The same data gives the same bytes, whatever the pieces."""
 
     def __init__(self, size: int) -> None:
-        """``size``: bytes of all that will be compressed; the frame's header tells it."""
+        """``size``: bytes of all the data, which the frame's header says. Raises MemoryError, as all methods do."""
         import zstandard
 
+        self._error = zstandard.ZstdError
         parameters = zstandard.ZstdCompressionParameters.from_level(
             LEVEL, source_size=size, threads=_THREADS, write_checksum=True
         )
-        self._frame = zstandard.ZstdCompressor(compression_params=parameters).compressobj(size=size)
+        try:
+            self._frame = zstandard.ZstdCompressor(compression_params=parameters).compressobj(size=size)
+        except self._error as error:
+            raise MemoryError(str(error)) from error
 
     def add(self, plain: bytes) -> bytes:
         """Compress a piece; return what is ready."""
-        return self._frame.compress(plain)
+        try:
+            return self._frame.compress(plain)
+        except self._error as error:
+            raise MemoryError(str(error)) from error
 
     def end(self) -> bytes:
-        """Return the rest of the frame. ValueError when it has another size than was said."""
-        import zstandard
-
+        """Return the rest of the frame."""
         try:
             return self._frame.flush()
-        except zstandard.ZstdError as error:
-            raise ValueError(str(error)) from error
+        except self._error as error:
+            raise MemoryError(str(error)) from error
 
 
-class Unpacked(io.RawIOBase):
-    """What is in a stream of frames. Raises MalformedError for damaged data."""
+class FrameReader(io.RawIOBase):
+    """Reads what is in a stream of frames, and closes the stream with itself. Raises MalformedError."""
 
     def __init__(self, packed: Readable) -> None:
-        """``packed`` is at its beginning; only who seeks backwards needs one that does."""
+        """``packed`` is at its beginning, and need only be seekable for whoever seeks backwards."""
         import zstandard
 
         self._packed = cast(BinaryIO, packed)
@@ -64,35 +67,35 @@ class Unpacked(io.RawIOBase):
             zstandard.ZstdDecompressor().stream_reader, self._packed, read_across_frames=True, closefd=False
         )
         self._reader = self._open()
-        self._broken = zstandard.ZstdError
+        self._error = zstandard.ZstdError
 
     def readable(self) -> bool:
         """See io.IOBase."""
         return True
 
     def tell(self) -> int:
-        """Bytes unpacked so far."""
+        """Bytes read so far."""
         return int(self._reader.tell())
 
     def read(self, size: int = -1, /) -> bytes:
         """See io.RawIOBase."""
         try:
             return self._reader.read(size)
-        except self._broken as error:
+        except self._error as error:
             raise MalformedError(str(error)) from error
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """See io.IOBase. To seek backwards begins anew."""
+        """See io.IOBase. Seeking backwards reads from the start."""
         try:
             if whence == io.SEEK_SET and offset < self.tell():
                 self._packed.seek(0)
                 self._reader = self._open()
             return int(self._reader.seek(offset, whence))
-        except self._broken as error:
+        except self._error as error:
             raise MalformedError(str(error)) from error
 
     def close(self) -> None:
-        """Close it, and the stream that it reads."""
+        """See io.IOBase."""
         if not self.closed:
             close = getattr(self._packed, "close", None)
             if close is not None:
@@ -100,14 +103,14 @@ class Unpacked(io.RawIOBase):
         super().close()
 
 
-def read_size(head: bytes, what: str) -> int:
-    """Return the bytes that the frame beginning with ``head`` holds. CorruptError when its header does not tell."""
+def content_size(head: bytes) -> int:
+    """Return how many bytes the frame has that begins with ``head``. MalformedError when its header does not say so."""
     import zstandard
 
     try:
         size = zstandard.frame_content_size(head)
     except zstandard.ZstdError as error:
-        raise CorruptError(f"{what} is not compressed by zstd: {error}", hint="build the image again") from error
+        raise MalformedError(str(error)) from error
     if size < 0:
-        raise CorruptError(f"{what} does not say how large it is", hint="build the image again")
+        raise MalformedError("a frame without the size of its content")
     return int(size)

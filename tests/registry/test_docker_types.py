@@ -18,9 +18,10 @@ from grocker.oci.values import Descriptor, Index, Manifest
 from grocker.progress import Silent
 from grocker.registry import Credentials, MountCandidates, PushResult
 from grocker.registry.docker_types import with_docker_types
+from grocker.tar.entry import File
 from grocker.web import Transport
 from tests.support import registry as support
-from tests.support.image import MemoryBlobs, made_image, two_images
+from tests.support.image import MemoryBlobs, made_image, made_layer, two_images
 from tests.support.registry import Registry
 from tests.support.soci import seekable_image
 
@@ -190,6 +191,13 @@ def test_docker_has_no_type_for_a_layer_in_zstd() -> None:
     [layer] = image.layers
     packed = replace(layer, descriptor=replace(layer.descriptor, media_type=values.LAYER_ZSTD))
     assert with_docker_types([replace(image, layers=(packed,))]) is None
+
+
+def test_refusal_of_an_image_in_zstd_names_the_remedy(registry: Registry, transport: Transport) -> None:
+    image, blobs = made_image(texts=(), layers=[made_layer("packed", [File("a", b"a")], zstd=True)])
+    with pytest.raises(CannotWriteError) as caught:
+        pushed(transport, registry, [image], blobs)
+    assert (caught.value.hint or "").endswith('if it does not support zstd, build with compression = "gzip"')
 
 
 def test_soci_index_is_left_out_where_docker_has_no_type_for_it(registry: Registry, transport: Transport) -> None:

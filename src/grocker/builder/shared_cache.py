@@ -87,7 +87,8 @@ def _is_due(built: Built, store: SharingStore, upstream: SharedCache | None) -> 
         return isinstance(store.failure, CorruptError | MissingError)
     if store.has_new_answers or any(upstream.tree(key) is None for key in store.trees):
         return True
-    layers = [one for each in built.images for one in each.composed if one.kind not in _CHEAP]
+    every = [one for each in built.images for one in (*each.composed, *each.image.layers)]
+    layers = [one for one in every if one.kind not in _CHEAP]
     return any(upstream.size(one.digest) is None for one in layers)
 
 

@@ -112,9 +112,9 @@ def execute(
     composed = [as_oci(layer) for layer in layers]
     oci = composed
     if settings.compression == "zstd":
-        from grocker.layers.recompressed import recompress
+        from grocker.layers.zstd_layers import compress_layers
 
-        oci = recompress(context, layers)
+        oci = compress_layers(context, layers)
     soci = None
     if settings.lazy_pulling is not None:
         from grocker.layers.seekable import make_soci_index

@@ -1,4 +1,4 @@
-"""The place ``archive:FILE``: images as one tar file that every engine loads, with the same bytes for the same images.
+"""The place ``archive:FILE``: images as one tar file for engines to load, with the same bytes for the same images.
 
 The file is an OCI layout (image-layout.md) and a ``docker save`` archive at once: containerd and skopeo read
 ``index.json``, older Docker engines ``manifest.json``; both name the same blobs. ``manifest.json`` has no platforms

@@ -134,10 +134,6 @@ class Docker(msgspec.Struct):
     ) -> Delivered:
         """See Sink.deliver."""
         image, note = select_image(images, self.platform, "docker")
-        if any(one.descriptor.media_type == values.LAYER_ZSTD for one in image.layers):
-            from grocker.images.uncompressed import uncompress
-
-            image, blobs = uncompress(image, blobs)
         sent, detail = self._deliver(image, names, blobs, progress)
         listed = tuple(name.docker for name in names)
         # An image's id is its configuration's digest in the classic store, its manifest's in containerd's.
@@ -258,6 +254,10 @@ class Docker(msgspec.Struct):
 
         ``begun``: a load that has the archive's head already.
         """
+        if any(one.descriptor.media_type == values.LAYER_ZSTD for one in image.layers) and not self._keeps_blobs():
+            from grocker.images.plain_layers import with_plain_layers
+
+            image, blobs = with_plain_layers(image, blobs, known=known)
         without = frozenset[Digest](one.digest for one in image.layers[:known])
         without -= {one.digest for one in image.layers[known:]}
         action = f"loading {names[0].docker if names else 'layers'} into docker"

@@ -182,7 +182,7 @@ def _differs(descriptor: Descriptor, hashing: Hashing) -> str:
 class _Passing:
     """A stream that hashes what is read from it."""
 
-    def __init__(self, stream: BinaryIO | gzip.GzipFile | zstd.Unpacked) -> None:
+    def __init__(self, stream: BinaryIO | gzip.GzipFile | zstd.FrameReader) -> None:
         self._stream = stream
         self.hashing = Hashing()
 
@@ -249,9 +249,9 @@ def layer(descriptor: Descriptor, diff_id: str, open_blob: Open) -> Iterator[str
             yield f"{what} unpacks to {plain.hashing.digest()}, its configuration says {diff_id}"
 
 
-def _unpacked(media_type: str, compressed: _Passing) -> zstd.Unpacked | gzip.GzipFile:
+def _unpacked(media_type: str, compressed: _Passing) -> zstd.FrameReader | gzip.GzipFile:
     if media_type == values.LAYER_ZSTD:
-        return zstd.Unpacked(compressed)
+        return zstd.FrameReader(compressed)
     return gzip.GzipFile(fileobj=cast(BinaryIO, compressed), mode="rb")
 
 

@@ -201,6 +201,8 @@ def _push_known_types(
         return _push_documents(repository, own, names), own
     except RefusedPushError as error:
         if fallback is None or error.reason is not Reason.MEDIA_TYPE:
+            if fallback is None and not own.has_docker_types and error.reason is Reason.MEDIA_TYPE:
+                error.hint = f'{error.hint}; if it does not support zstd, build with compression = "gzip"'
             raise
         refusal = error
     try:

@@ -132,7 +132,7 @@ def _hint(error: HttpError, reason: Reason, codes: frozenset[str], registry: str
     if reason is Reason.MEDIA_TYPE and "UNSUPPORTED" not in codes:
         return (
             f"check that {registry} accepts container images with the media types of OCI or Docker; if it has no "
-            "indexes, build for one --platform; if it has no zstd, remove compression from [tool.grocker]"
+            "indexes, build for one --platform"
         )
     if 300 <= error.status_code < 400:
         return f"{registry} redirects: push to the host that it redirects to"

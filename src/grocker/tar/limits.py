@@ -113,7 +113,7 @@ def _unpacked(stream: BinaryIO) -> _Bounded:
     elif head.startswith(b"\x28\xb5\x2f\xfd"):
         from grocker import zstd
 
-        unpacked = zstd.Unpacked(stream)
+        unpacked = zstd.FrameReader(stream)
     if unpacked is None:
         return _Bounded(stream, None)
     return _Bounded(unpacked, stream)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""An image with layers that zstd compressed, for an engine that may not know it: Docker does from version 23 on."""
+"""An image whose layers are compressed by zstd, for an engine that may not read it: Docker does from version 23 on."""
 
 from __future__ import annotations
 
@@ -11,27 +11,34 @@ from msgspec.structs import replace
 from grocker import zstd
 from grocker.digest import Digest
 from grocker.oci import Blobs, Document, Image, Layer, layer, values
+from grocker.oci.blobs import damaged
 from grocker.oci.values import Manifest
 
 
-def uncompress(image: Image, blobs: Blobs) -> tuple[Image, Blobs]:
-    """Return the image with plain tars in place of layers that zstd compressed, and where the bytes of its layers are.
+def with_plain_layers(image: Image, blobs: Blobs, *, known: int = 0) -> tuple[Image, Blobs]:
+    """Return the image with plain tars in place of its zstd layers, and where the bytes of its layers are then.
 
-    The configuration stays, and with it the image's name in an engine. MissingError, CorruptError.
+    ``known``: how many layers, from the bottom, stay as they are because nobody reads them. The configuration stays,
+    and with it the image's id in an engine. Raises MissingError, CorruptError.
     """
-    packed = {one.diff_id: one.digest for one in image.layers if one.descriptor.media_type == values.LAYER_ZSTD}
-    if not packed:
-        return image, blobs
-    layers = tuple(_plain(one, blobs) if one.diff_id in packed else one for one in image.layers)
+    packed: dict[Digest, Digest] = {}
+    layers = list(image.layers)
+    for number, one in enumerate(image.layers[known:], known):
+        if one.descriptor.media_type == values.LAYER_ZSTD:
+            layers[number] = _plain(one, blobs)
+            packed[one.diff_id] = one.digest
     manifest = values.decode(image.manifest.data, Manifest, what=f"the manifest {image.digest}")
     data = values.encode(replace(manifest, layers=tuple(one.descriptor for one in layers)))
-    made = replace(image, layers=layers, manifest=Document(values.describe(values.MANIFEST, data), data))
-    return made, _Unpacked(blobs, packed)
+    document = Document(values.describe(values.MANIFEST, data), data)
+    return replace(image, layers=tuple(layers), manifest=document), _PlainBlobs(blobs, packed)
 
 
 def _plain(packed: Layer, blobs: Blobs) -> Layer:
-    with blobs.open(packed.digest) as stream:
-        size = zstd.read_size(stream.read(zstd.HEADER), f"the layer {packed.digest} ({packed.title})")
+    try:
+        with blobs.open(packed.digest) as stream:
+            size = zstd.content_size(stream.read(zstd.HEADER))
+    except OSError as error:
+        raise damaged(packed.digest, packed.title, blobs) from error
     return layer(
         digest=packed.diff_id,
         size=size,
@@ -42,8 +49,8 @@ def _plain(packed: Layer, blobs: Blobs) -> Layer:
     )
 
 
-class _Unpacked:
-    """Blobs, some of which are read from others."""
+class _PlainBlobs:
+    """Blobs, and the plain tars of some of them by their own digests."""
 
     def __init__(self, blobs: Blobs, packed: Mapping[Digest, Digest]) -> None:
         self._blobs = blobs
@@ -64,8 +71,8 @@ class _Unpacked:
         self._blobs.forget(self._packed.get(digest, digest))
 
 
-class _Tar(zstd.Unpacked):
-    """A layer's tar, which ends where its frame is damaged: who reads it compares digests."""
+class _Tar(zstd.FrameReader):
+    """A layer's tar, which ends where its frame is damaged: its reader compares digests."""
 
     def read(self, size: int = -1, /) -> bytes:
         try:

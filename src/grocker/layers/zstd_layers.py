@@ -16,6 +16,7 @@ import msgspec
 from grocker import zstd
 from grocker.context import Context
 from grocker.digest import Digest, Hashing
+from grocker.errors import CorruptError
 from grocker.layers.composition import FinishedLayer
 from grocker.oci import Layer, layer, values
 from grocker.oci.blobs import damage
@@ -33,16 +34,21 @@ class _Kept(msgspec.Struct, frozen=True):
     size: int
 
 
-def recompress(context: Context, layers: Sequence[FinishedLayer]) -> list[Layer]:
+def compress_layers(context: Context, layers: Sequence[FinishedLayer]) -> list[Layer]:
     """Return the layers compressed by zstd, each made once.
 
-    Raises CorruptError for a damaged layer, which is deleted, MissingError for one that is gone, StorageError,
-    CannotWriteError.
+    Raises CorruptError if one is damaged (all that are damaged are deleted, so that building again once is enough),
+    MissingError for one that is gone, StorageError, CannotWriteError.
     """
-    return [_recompressed(context, one) for one in layers]
+    try:
+        return [_compress(context, one) for one in layers]
+    except CorruptError:
+        for one in layers:
+            context.store.sound_blob(one.layer.digest)
+        raise
 
 
-def _recompressed(context: Context, finished: FinishedLayer) -> Layer:
+def _compress(context: Context, finished: FinishedLayer) -> Layer:
     own, title = finished.layer, finished.plan.title
     store, key = context.store, cache_key("zstd", own.digest, zstd.LEVEL)
     kept = _find(store, key)
@@ -72,7 +78,7 @@ def _make(store: Store, finished: FinishedLayer) -> _Kept:
     import gzip
 
     own, title = finished.layer, finished.plan.title
-    packing, hashing = zstd.Packing(own.plain), Hashing()
+    compressor, hashing = zstd.Compressor(own.plain), Hashing()
     try:
         with (
             open(require(store.blob(own.digest), title), "rb") as packed,
@@ -81,11 +87,10 @@ def _make(store: Store, finished: FinishedLayer) -> _Kept:
         ):
             while chunk := stream.read(_CHUNK):
                 hashing.update(chunk)
-                blob.write(packing.add(chunk))
+                blob.write(compressor.add(chunk))
             if hashing.digest() != own.diff_id:
                 raise EOFError
-            blob.write(packing.end())
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        store.sound_blob(own.digest)
+            blob.write(compressor.end())
+    except (OSError, EOFError, zlib.error) as error:  # of reading: those of writing are GrockerErrors
         raise damage(own.digest, title) from error
     return _Kept(blob.hashing.digest(), blob.hashing.size)

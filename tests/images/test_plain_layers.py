@@ -6,7 +6,7 @@ import pytest
 
 from grocker.errors import CorruptError
 from grocker.images.contents import read_checked
-from grocker.images.uncompressed import uncompress
+from grocker.images.plain_layers import with_plain_layers
 from grocker.oci import Image, values
 from grocker.oci.values import Manifest
 from grocker.progress import Silent
@@ -25,15 +25,25 @@ def mixed() -> tuple[Image, MemoryBlobs]:
     return made_image("above", layers=below)
 
 
-def test_image_without_such_layers_stays_as_it_is() -> None:
-    image, blobs = made_image()
-    assert uncompress(image, blobs) == (image, blobs)
+def test_layers_that_nobody_reads_stay_as_they_are() -> None:
+    image, blobs = mixed()
+    plain, _ = with_plain_layers(image, blobs, known=2)
+    assert plain == image
     assert blobs.opened == []
+
+
+def test_damaged_header_is_found_and_the_packed_layer_forgotten() -> None:
+    image, blobs = mixed()
+    packed = image.layers[1].digest
+    blobs.blobs[packed] = bytes(5) + blobs.blobs[packed][5:]
+    with pytest.raises(CorruptError, match="damaged"):
+        with_plain_layers(image, blobs)
+    assert blobs.forgotten == [packed]
 
 
 def test_layers_are_plain_and_the_configuration_stays() -> None:
     image, blobs = mixed()
-    plain, read = uncompress(image, blobs)
+    plain, read = with_plain_layers(image, blobs)
     assert plain.config == image.config
     assert [one.descriptor.media_type for one in plain.layers] == [
         values.LAYER_GZIP,
@@ -55,7 +65,7 @@ def test_damage_is_found_and_the_packed_layer_forgotten(place: int) -> None:
     data = bytearray(blobs.blobs[packed])
     data[place] ^= 0xFF
     blobs.blobs[packed] = bytes(data)
-    plain, read = uncompress(image, blobs)
+    plain, read = with_plain_layers(image, blobs)
     with pytest.raises(CorruptError, match="damaged"):
         list(read_checked(plain.layers[1], read, TASK))
     assert blobs.forgotten == [packed]
