@@ -112,5 +112,5 @@ def content_size(head: bytes) -> int:
     except zstandard.ZstdError as error:
         raise MalformedError(str(error)) from error
     if size < 0:
-        raise MalformedError("a frame without the size of its content")
+        raise MalformedError("no size")
     return int(size)

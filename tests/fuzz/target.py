@@ -39,7 +39,7 @@ class Target:
     answers: tuple[type[Exception], ...]
     seeds: Callable[[], Sequence[bytes]]
     words: tuple[bytes, ...] = ()
-    tries: int = 1_000
+    tries: int = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Every parser that reads what others wrote: the inputs that once showed a fault, and some thousand mutations."""
+"""Every parser that reads what others wrote: the inputs that once showed a fault, and some hundred mutations."""
 
 from __future__ import annotations
 

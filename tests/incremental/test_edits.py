@@ -19,6 +19,7 @@ _SEEDS = {"package": 2662}
 
 
 @pytest.mark.slow
+@pytest.mark.long(30)
 @pytest.mark.parametrize("kind", KINDS)
 def test_image_is_the_one_of_an_empty_cache_after_each_edit(tmp_path: Path, kind: str) -> None:
     run = edit_at_random(tmp_path / "run", kind, edits=_EDITS[kind], seed=_SEEDS.get(kind, 1))

@@ -17,8 +17,6 @@ from pathlib import Path
 import pytest
 
 _PLACE = "GROCKER_TEST_SHARED"
-_USUAL = 120.0
-"""seconds: the ``timeout`` in pyproject.toml"""
 
 
 def begin() -> Callable[[], None]:
@@ -70,7 +68,7 @@ def _locked(path: Path, kind: int) -> Iterator[None]:
 
 
 def arrange(items: list[pytest.Item]) -> None:
-    """Keep tests that share a fixture together; put those with the longest timeout first, those that run alone last.
+    """Keep tests that share a fixture together; put those that take longest first, those that run alone last.
 
     A group is run by one worker: the tests of a module that share a fixture of it, or those that ``xdist_group`` names.
     Any other test goes to whichever worker is free. Those that wait for containers lie evenly between those that keep
@@ -123,8 +121,8 @@ def _shares(item: pytest.Item) -> bool:
 
 
 def _place(group: Sequence[pytest.Item]) -> float:
-    marks = [mark for item in group if (mark := item.get_closest_marker("timeout"))]
-    return -max((float(mark.args[0]) for mark in marks), default=_USUAL)
+    marks = [mark for item in group if (mark := item.get_closest_marker("long"))]
+    return -max((float(mark.args[0]) for mark in marks), default=0.0)
 
 
 def _is_alone(group: Sequence[pytest.Item]) -> bool:

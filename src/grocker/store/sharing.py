@@ -6,6 +6,7 @@ against its digest. Results are shared if their key is a digest of what they dep
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -71,6 +72,8 @@ class SharingStore(Store):
         """``warn`` hears why the upstream is used no longer."""
         super().__init__(store.root)
         self._warn = warn
+        self._giving_up = threading.Lock()
+        """several threads fetch, and one of them warns"""
         self._upstream: Upstream = upstream or _Nothing()
         self._results: dict[str, bytes] = {}
         self._layers: dict[Digest, tuple[tuple[str, int, int], ...]] = {}
@@ -237,10 +240,11 @@ class SharingStore(Store):
                 self._give_up(error)
 
     def _give_up(self, error: GrockerError) -> None:
-        if self.failure is None:
-            self._warn(error)
-        self.failure = error
+        with self._giving_up:
+            is_first, self.failure = self.failure is None, error
         self._upstream = _Nothing()
+        if is_first:
+            self._warn(error)
 
 
 def _is_shared(room: Room, key: str) -> bool:

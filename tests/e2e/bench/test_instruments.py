@@ -30,6 +30,7 @@ pytestmark = [
     pytest.mark.network,
     pytest.mark.root,
     pytest.mark.xdist_group("bench"),  # one bridge
+    pytest.mark.long(150),
 ]
 
 DOCKERFILE = f"""

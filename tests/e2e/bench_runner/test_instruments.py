@@ -21,7 +21,7 @@ from tools.bench_runner.figures import Row
 from tools.bench_runner.lab import BARE, INIT, RUNNER, SUPERVISORD, TINI, Lab
 from tools.bench_runner.throughput import FRONT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.long(80)]
 
 
 @pytest.fixture(scope="module")

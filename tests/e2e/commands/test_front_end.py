@@ -14,7 +14,14 @@ from tests.e2e.trees.test_collectstatic import grocker, new_layers
 from tests.e2e.trees.test_projects import get
 from tests.support.chromium import chromium
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.browser]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.docker,
+    pytest.mark.network,
+    pytest.mark.root,
+    pytest.mark.browser,
+    pytest.mark.long(100),
+]
 FILES = {
     **SITE,
     "shop/settings.py": SITE["shop/settings.py"] + 'STATICFILES_DIRS = [BASE_DIR / "shop" / "dist"]\n',

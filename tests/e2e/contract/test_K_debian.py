@@ -231,6 +231,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[set[str]
 
 
 @pytest.mark.parametrize("name", sorted(NIGHTS))
+@pytest.mark.long(80)
 @pytest.mark.root
 @needs_cron[1]
 @needs_cron[2]

@@ -23,7 +23,7 @@ import pytest
 from tests.e2e.contract.engine import Container, Done, Engine
 from tests.support.patience import PATIENCE
 
-pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.xdist_group("front")]
+pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.xdist_group("front"), pytest.mark.long(160)]
 
 PROJECT = Path(__file__).with_name("front")
 IMAGE = "grocker-test/front-site:contract"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.contract.engine import Engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network]
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.long(30)]
 
 IMAGE = "localhost/grocker-test-capabilities-{}:1"
 SETTINGS = 'dependencies = ["iputils-ping", "mtr-tiny", "libcap2-bin"]\n[debian]\nsuite = "bookworm"\n'

@@ -28,7 +28,7 @@ from grocker.tar.entry import Directory, File, Symlink
 from tests.support.archive import Package
 from tests.support.side_by_side import directory
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network]
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.long(80)]
 
 _BUILD = """
 import sys

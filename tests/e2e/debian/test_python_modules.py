@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.contract.engine import Engine
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.long(60)]
 
 REPORT = """\
 import sys, time

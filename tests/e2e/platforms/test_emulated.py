@@ -20,7 +20,13 @@ from tests.e2e.platforms.conftest import FOREIGN
 from tests.support.compilers import NAME, SMALL, write_project
 
 # In one group: the kernel that has an emulator for one test has it for the other.
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root, pytest.mark.xdist_group("emulator")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.network,
+    pytest.mark.root,
+    pytest.mark.xdist_group("emulator"),
+    pytest.mark.long(120),
+]
 
 PACKAGE = "redis-tools"
 """its script creates a user, and cannot be done statically"""

@@ -26,7 +26,7 @@ from tests.e2e.build.conftest import Anywhere, anywhere, home_of  # noqa: F401 -
 from tests.support import rootless
 from tests.support.compilers import compiler_cache, pack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root]
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root, pytest.mark.long(250)]
 UID = 4324
 SETUP = """
 from setuptools import Extension, setup

@@ -19,7 +19,7 @@ import pytest
 from grocker.python import find_uv
 from tests.support.side_by_side import directory, once
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.slow]
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.slow, pytest.mark.long(45)]
 
 PINS = {"httpx": "0.27.0", "idna": "3.6", "anyio": "4.4.0"}
 """pure, and below the newest"""

@@ -49,7 +49,7 @@ from grocker.tar.unpack import unpack
 from grocker.web import Transport
 from tests.support.side_by_side import directory
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network]
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.long(35)]
 
 POLLS = Path(__file__).parents[3] / "examples" / "polls"
 PYTHONS = {"trixie": ("3.13", (2, 41)), "bookworm": ("3.11", (2, 36))}

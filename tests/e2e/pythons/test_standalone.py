@@ -30,7 +30,7 @@ from tests.support.patience import PATIENCE
 from tests.support.side_by_side import directory, once
 from tests.support.standalone import LIBRARIES, Archive, archive_of_packages, serve
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.long(130)]
 
 _APPLICATION = """\
 import ctypes, json, netifaces, sqlite3, ssl, sys, sysconfig, zoneinfo

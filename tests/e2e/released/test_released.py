@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.contract.engine import Container, Engine
 from tests.support.patience import PATIENCE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network]
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.long(100)]
 # One group an application: it is built once, and delivered twice.
 ENGINES = [pytest.param("docker", marks=pytest.mark.docker), pytest.param("podman", marks=pytest.mark.podman)]
 
@@ -72,10 +72,9 @@ def test_flask_application_serves(engine: str) -> None:
         assert container.stop() == 0
 
 
-@pytest.mark.xdist_group("released-asgi")
-@pytest.mark.parametrize("engine", ENGINES)
-def test_asgi_application_serves(engine: str) -> None:
-    with built("titiler.application", engine).started("start", "www") as container:
+@pytest.mark.docker
+def test_asgi_application_serves() -> None:
+    with built("titiler.application", "docker").started("start", "www") as container:
         status, body = get(container, "/healthz")
         assert (status, "versions" in body) == (200, True)
         assert container.stop() == 0

@@ -9,7 +9,7 @@ from tests.e2e.contract.engine import Folders, variables
 from tests.e2e.contract.test_document import Application, HostLog, follow, log  # noqa: F401 - a fixture
 from tests.e2e.released.test_released import ENGINES, built
 
-pytestmark = [pytest.mark.e2e, pytest.mark.network]
+pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.long(50)]
 
 ARA = Application(
     tag="ara",

@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.root,
     pytest.mark.rootless,
     pytest.mark.xdist_group("rootless"),  # one person
+    pytest.mark.long(70),
 ]
 
 

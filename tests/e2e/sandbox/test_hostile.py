@@ -25,7 +25,13 @@ from tests.support import rootless
 from tests.support.compilers import compiler_cache, pack, write_project
 from tests.support.processes import running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.root,
+    pytest.mark.network,
+    pytest.mark.long(250),
+    pytest.mark.xdist_group("nobody"),  # in a chroot, the kernel counts the processes of both together
+]
 PAGE = ROOT / "docs" / "explanation" / "sandbox.md"
 UID = 4324
 NOBODY = 65534

@@ -22,7 +22,7 @@ from tests.e2e.rootless.conftest import Person
 from tests.support import rootless
 from tests.support.compilers import compiler_cache, write_project
 
-pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network]
+pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network, pytest.mark.long(90)]
 PAGE = ROOT / "docs" / "explanation" / "sandbox.md"
 USER = 4324
 _DEFAULT = "default profile"

@@ -22,7 +22,12 @@ from tests.support import rootless
 from tests.support.host_root import make_root
 from tests.support.processes import running, wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.root]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.root,
+    pytest.mark.long(250),
+    pytest.mark.xdist_group("nobody"),  # in a chroot, the kernel counts the processes of both together
+]
 UID = 4323
 PROGRAMS = ("bash", "cat", "env", "head", "id", "ln", "ls", "mkdir", "chmod", "rm", "sleep", "touch", "uname")
 WAYS_OUT = (

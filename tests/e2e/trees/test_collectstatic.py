@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.contract.engine import Engine
 from tests.e2e.trees.test_projects import get
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.root, pytest.mark.long(80)]
 
 SETTINGS = """
 import os

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.trees.test_application_directory import DJANGO, SETTINGS, build
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.long(45)]
 _ENGINE = '"ENGINE": "django.contrib.gis.db.backends.spatialite", "NAME": ":memory:"'
 _COMPUTE = """\
 import django

@@ -27,7 +27,7 @@ from tests.support.patience import PATIENCE
 
 PROJECTS = Path(__file__).parent / "projects"
 NOT_YET: dict[str, str] = {}
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.network, pytest.mark.long(30)]
 
 
 @dataclass(frozen=True)
