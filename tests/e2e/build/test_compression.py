@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from grocker.images import layout
-from tests.e2e.build.conftest import Anywhere
+from tests.e2e.build.conftest import Anywhere, shared_cache
 from tests.e2e.output.programs import RealRegistry, need, registry, said
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network]
@@ -47,7 +47,7 @@ def test_registry_and_layout_get_zstd_and_a_rebuild_sends_one_layer(
     anywhere: Anywhere, server: RealRegistry, home: Path, tmp_path: Path
 ) -> None:
     need("skopeo")
-    environment = anywhere.environment(home)
+    environment = anywhere.environment(home, **shared_cache())
     arguments = (home / "polls", "--tag", f"{server.host}/team/polls:1", "--push", "--output", f"oci:{home}/layout")
     first = anywhere.build(*arguments, environment=environment, directory=home)
     assert layout.problems(home / "layout") == ()
@@ -68,7 +68,7 @@ def test_registry_and_layout_get_zstd_and_a_rebuild_sends_one_layer(
 
 @pytest.mark.docker
 def test_docker_of_any_version_runs_it(anywhere: Anywhere, home: Path) -> None:
-    environment = anywhere.environment(home)
+    environment = anywhere.environment(home, **shared_cache())
     name = "grocker-test-zstd:1"
     arguments = (home / "polls", "--tag", name, "--output", "docker")
     try:
@@ -89,15 +89,15 @@ def test_docker_of_any_version_runs_it(anywhere: Anywhere, home: Path) -> None:
 def test_podman_takes_it_from_the_store_and_from_a_registry(
     anywhere: Anywhere, server: RealRegistry, home: Path
 ) -> None:
-    environment = anywhere.environment(home)
+    environment = anywhere.environment(home, **shared_cache())
     name = f"{server.host}/team/polls:1"
     try:
         arguments = ("--tag", name, "--push", "--output", "podman")
         [image] = anywhere.build(home / "polls", *arguments, environment=environment, directory=home)["images"]
-        for _ in range(2):
-            found = said("podman", "image", "inspect", "--format", "{{.Id}}", name).strip()
-            assert f"sha256:{found}" == image["config"]
-            said("podman", "rmi", "--force", name)
-            said("podman", "pull", "--quiet", "--tls-verify=false", name)
+        inspect = ("podman", "image", "inspect", "--format", "sha256:{{.Id}}", name)
+        assert said(*inspect).strip() == image["config"]
+        said("podman", "rmi", "--force", name)
+        said("podman", "pull", "--quiet", "--tls-verify=false", name)
+        assert said(*inspect).strip() == image["config"]
     finally:
         said("podman", "rmi", "--ignore", "--force", name)

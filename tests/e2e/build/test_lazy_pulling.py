@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from grocker.images import layout
-from tests.e2e.build.conftest import Anywhere
+from tests.e2e.build.conftest import Anywhere, shared_cache
 from tests.e2e.output.programs import RealRegistry, need, registry, said
 from tests.support.soci import read_ztoc
 
@@ -57,7 +57,7 @@ def pushed(anywhere: Anywhere, server: RealRegistry, home: Path) -> dict[str, An
     return anywhere.build(
         home / "polls",
         *("--tag", f"{server.host}/team/polls:1", "--push", "--output", f"oci:{home}/layout"),
-        environment=anywhere.environment(home),
+        environment=anywhere.environment(home, **shared_cache()),
         directory=home,
     )
 
@@ -105,7 +105,7 @@ def test_rebuild_sends_no_table_again_and_every_command_keeps_the_index(
     new = server.blobs() - before
     assert {second["digest"], second["images"][0]["config"], second["images"][0]["digest"]} < new
     assert len(new) == 4  # and the layer of the application
-    environment = anywhere.environment(home)
+    environment = anywhere.environment(home, **shared_cache())
     done = anywhere.grocker(
         *("push", f"{server.host}/team/polls:1", f"{server.host}/team/polls:other", "--json"),
         environment=environment,

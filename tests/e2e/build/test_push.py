@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.build.conftest import Anywhere
+from tests.e2e.build.conftest import Anywhere, shared_cache
 from tests.e2e.output.programs import BCRYPT, registry
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network]
@@ -25,7 +25,7 @@ def test_changed_line_sends_the_applications_layer_configuration_and_manifest_al
     with registry(tmp_path, users=BCRYPT) as server:
         entry = {"auth": base64.b64encode(b"bob:right").decode()}
         (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: entry}}))
-        environment = anywhere.environment(home, DOCKER_CONFIG=str(tmp_path))
+        environment = anywhere.environment(home, DOCKER_CONFIG=str(tmp_path), **shared_cache())
         options = ("--tag", f"{server.host}/team/polls:1", "--tag", f"{server.host}/team/polls:latest", "--push")
         first = anywhere.build(project, *options, environment=environment, directory=home)
         layers = first["images"][0]["layers"]
