@@ -50,7 +50,7 @@ def test_program_reads_what_it_is_given_and_else_nothing(tmp_path: Path) -> None
 
 
 def test_daemon_that_a_program_leaves_behind_is_not_waited_for() -> None:
-    output = sh("echo out; sleep 600 & echo $!")
+    output = sh("echo out; sleep 1000 & echo $!")
     out, daemon = output.stdout.split()
     assert out == b"out"
     os.kill(int(daemon), signal.SIGKILL)
@@ -90,7 +90,7 @@ def test_error_says_why_when_a_program_may_not_be_run(tmp_path: Path) -> None:
 
 def test_program_is_ended_when_it_takes_longer_than_it_may() -> None:
     with pytest.raises(UnavailableError, match=r"asking podman: sh did not finish within 0\.2 s"):
-        command.run(["sh", "-c", "sleep 600 & wait"], action="asking podman", environment=ENVIRONMENT, seconds=0.2)
+        command.run(["sh", "-c", "sleep 1000 & wait"], action="asking podman", environment=ENVIRONMENT, seconds=0.2)
 
 
 _RUN = """
@@ -103,7 +103,7 @@ def start_slowly(*arguments):
     time.sleep(float(sys.argv[1]))
 subprocess.Popen._execute_child = start_slowly
 command.run(
-    ["sh", "-c", "sleep 600 & echo $! > pid.new; mv pid.new pid; wait"], action="x", environment=dict(os.environ)
+    ["sh", "-c", "sleep 1000 & echo $! > pid.new; mv pid.new pid; wait"], action="x", environment=dict(os.environ)
 )
 """
 
@@ -121,6 +121,26 @@ def test_program_and_its_children_end_when_we_are_interrupted(tmp_path: Path, mo
     wait_for(lambda: not is_alive(child))
 
 
+_UNNOTICED = """
+import os, threading, _thread
+from grocker import command
+
+# As a signal that comes just before a system call: it is noted, and the call is not interrupted.
+threading.Timer(0.5, _thread.interrupt_main).start()
+command.{call}(["sleep", "1000"], action="x", environment=dict(os.environ){more})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("call", "more"), [("run", ""), ("stream", ", stdin=b'', on_line=print, seconds=1000")], ids=["run", "stream"]
+)
+def test_interrupt_that_comes_just_before_a_system_call_is_not_lost(call: str, more: str) -> None:
+    script = _UNNOTICED.format(call=call, more=more)
+    done = subprocess.run([sys.executable, "-c", script], stderr=subprocess.DEVNULL, timeout=PATIENCE, check=False)
+    assert done.returncode == -signal.SIGINT
+
+
 def test_program_that_another_thread_starts_is_killed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = subprocess.Popen._execute_child  # type: ignore[attr-defined]
 
@@ -129,7 +149,7 @@ def test_program_that_another_thread_starts_is_killed_too(tmp_path: Path, monkey
         time.sleep(0.3)
 
     def run() -> None:
-        words = ["sh", "-c", "echo $$ > new; mv new pid; exec sleep 600"]
+        words = ["sh", "-c", "echo $$ > new; mv new pid; exec sleep 1000"]
         command.run(words, action="x", environment=ENVIRONMENT, directory=tmp_path)
 
     monkeypatch.setattr(subprocess.Popen, "_execute_child", start_slowly)
@@ -169,7 +189,7 @@ def test_streamed_output_is_bounded_when_it_is_long_or_a_line_is() -> None:
 
 def test_streamed_program_is_ended_when_it_takes_longer_than_it_may() -> None:
     with pytest.raises(UnavailableError, match=r"sh did not finish within 0\.2 s"):
-        stream("sleep 600 & wait", 0.2)
+        stream("sleep 1000 & wait", 0.2)
 
 
 def wait_for(reached: Callable[[], bool]) -> None:

@@ -23,6 +23,7 @@ def test_text_is_utf_8(tmp_path: Path) -> None:
     assert local_file.read_text(tmp_path / "file") == "é"
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("kind", ["fifo", "socket", "device", "endless device", "directory", "too large", "missing"])
 def test_anything_else_is_an_error_with_its_reason_and_never_waited_for(tmp_path: Path, kind: str) -> None:
     path, reason = tmp_path / "file", "not a regular file"

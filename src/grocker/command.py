@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -24,6 +25,8 @@ _MOST_STREAMED = 1 << 18
 """bytes of a streamed output that are kept"""
 _LONGEST_LINE = 1 << 12
 """bytes"""
+_TURN = 1.0
+"""seconds"""
 _PR_SET_DUMPABLE = 4
 """prctl(2)"""
 
@@ -69,7 +72,11 @@ def run(
             if meanwhile is not None:
                 meanwhile()
             try:
-                program.communicate(stdin, seconds)
+                if seconds is None:
+                    _feed(program, stdin)
+                    _wait(program)
+                else:
+                    program.communicate(stdin, seconds)
             except subprocess.TimeoutExpired as error:
                 raise _too_slow(arguments[0], action, seconds, hint) from error
         said, complaints = (_tail(stream) for stream in (out, err))
@@ -94,13 +101,8 @@ def stream(
     deadline = time.monotonic() + seconds
     with open(os.memfd_create("stderr"), "w+b") as err:
         with _started(arguments, subprocess.PIPE, err, action, environment, None, hint) as program:
-            assert program.stdin is not None
             assert program.stdout is not None
-            try:
-                program.stdin.write(stdin)
-                program.stdin.close()
-            except BrokenPipeError:
-                pass  # it ended at once, and says why
+            _feed(program, stdin)
             said, rest = bytearray(), b""
             while chunk := _read_until(program.stdout, deadline):
                 said += chunk
@@ -111,7 +113,7 @@ def stream(
                     on_line(line[-_LONGEST_LINE:].decode("utf-8", "replace"))
             if chunk is None:
                 raise _too_slow(arguments[0], action, seconds, hint)
-            program.wait()
+            _wait(program)
         return Output(program.returncode, bytes(said), _tail(err).decode("utf-8", "replace"))
 
 
@@ -119,9 +121,36 @@ def _read_until(source: IO[bytes], deadline: float) -> bytes | None:
     """Some bytes of a pipe: none at its end, None after the deadline."""
     with selectors.DefaultSelector() as selector:
         selector.register(source, selectors.EVENT_READ)
-        if not selector.select(max(0.0, deadline - time.monotonic())):
-            return None
+        while not selector.select(min(_TURN, max(0.0, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                return None
         return os.read(source.fileno(), 1 << 16)
+
+
+def _feed(program: subprocess.Popen[bytes], data: bytes) -> None:
+    assert program.stdin is not None
+    try:
+        program.stdin.write(data)
+        program.stdin.close()
+    except BrokenPipeError:
+        pass  # it ended at once, and says why
+
+
+def _wait(program: subprocess.Popen[bytes]) -> None:
+    """Wait for the program in turns: a Ctrl-C that comes just before a system call is seen when that returns."""
+    try:
+        handle = os.pidfd_open(program.pid)
+    except OSError:  # before Linux 5.3, or without a free descriptor
+        program.wait()
+        return
+    try:
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        while not poll.poll(_TURN * 1000):
+            pass
+    finally:
+        os.close(handle)
+    program.wait()
 
 
 @contextmanager

@@ -76,6 +76,7 @@ ATTACKS = [
 ]
 
 
+@pytest.mark.timeout(100)
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_archive_is_corrupt_before_it_takes_time_or_memory(attack) -> None:  # type: ignore[no-untyped-def]
     data = attack()
@@ -94,6 +95,7 @@ print("STATUS", run(["inspect", "archive:" + sys.argv[1]]))
 """
 
 
+@pytest.mark.timeout(100)
 @pytest.mark.parametrize("attack", [forged_pax_header, member_of_zeros, endless_members, plain_pax_header])
 def test_inspect_of_an_archive_takes_little_memory(tmp_path: Path, attack, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("GROCKER_CACHE", str(tmp_path / "cache"))

@@ -195,7 +195,8 @@ def test_project_that_is_malformed_ends_with_the_status_of_settings(
         "GROCKER_DEBIAN_MIRROR": "http://127.0.0.1:1",
         "GROCKER_DEBIAN_SECURITY_MIRROR": "http://127.0.0.1:1",
     }
-    command = [sys.executable, "-m", "grocker", "build", str(project), "-o", "store"]
+    # Seconds of processor time, whatever else the machine does.
+    command = ["prlimit", "--cpu=60", sys.executable, "-m", "grocker", "build", str(project), "-o", "store"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode in (69, 78), done.stderr
     assert done.returncode == 78 or spoil is deep_uv_settings  # a file of uv's, which it judges itself

@@ -46,12 +46,12 @@ def drip(text: bytes, first: bytes = b"") -> Answer:
 
 
 def silent(stream: socket.socket) -> None:
-    time.sleep(60)
+    time.sleep(1000)
 
 
 def silent_after_the_headers(stream: socket.socket) -> None:
     stream.sendall(HEAD)
-    time.sleep(60)
+    time.sleep(1000)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"

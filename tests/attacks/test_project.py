@@ -107,6 +107,7 @@ ATTACKS = (
 )
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("setting", ["base-config", "crontab", "Procfile"])
 def test_setting_names_no_file_but_a_regular_one_of_the_project(

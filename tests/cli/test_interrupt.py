@@ -80,7 +80,7 @@ def test_cleaning_up_without_end_is_cut_off() -> None:
 def test_second_signal_ends_at_once_and_takes_programs_along(tmp_path: Path) -> None:
     body = f"""    from grocker import command
     import threading
-    script = "sleep 50 & echo $! >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; wait"
+    script = "sleep 1000 & echo $! >{tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; wait"
     run = lambda: command.run(["sh", "-c", script], action="x", environment=dict(os.environ))
     threading.Thread(target=run, daemon=True).start()
     while not os.path.exists("{tmp_path}/pid"): time.sleep(0.01)

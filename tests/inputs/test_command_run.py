@@ -287,8 +287,8 @@ def test_output_in_errors_is_bounded(workshop: Workshop) -> None:
 
 def test_command_is_ended_when_it_takes_too_long(workshop: Workshop) -> None:
     mark = str(time.time_ns())
-    error = failure(lambda: workshop.build("true", f"bash -c 'exec -a {mark} sleep 600'", timeout=1))
-    assert "sleep 600'\": timeout: the commands took longer than 1 s" in error.message
+    error = failure(lambda: workshop.build("true", f"bash -c 'exec -a {mark} sleep 1000'", timeout=1))
+    assert "sleep 1000'\": timeout: the commands took longer than 1 s" in error.message
     assert "timeout" in str(error.hint)
     wait_until(lambda: running(mark) == [])
 
@@ -309,7 +309,7 @@ def test_processes_are_bounded_when_a_command_forks_without_end(
 ) -> None:
     monkeypatch.setattr(command_run, "LIMITS", Limits(processes=64))
     mark = str(time.time_ns())
-    fork = f"bash -c 'for ((n = 0; n < 300; n++)); do (exec -a {mark} sleep 600) & done'"
+    fork = f"bash -c 'for ((n = 0; n < 300; n++)); do (exec -a {mark} sleep 1000) & done'"
     error = failure(lambda: workshop.build(fork))
     # bash says the one, the shell that starts it the other: other sandboxes' processes are of the same user.
     assert "Resource temporarily unavailable" in error.message or "Cannot fork" in error.message
@@ -325,7 +325,7 @@ def test_memory_is_bounded(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) 
 
 def test_daemons_are_ended(workshop: Workshop) -> None:
     mark = str(time.time_ns())
-    workshop.build(f"mkdir out; echo 1 > out/a; bash -c \"(trap '' TERM HUP; exec -a {mark} sleep 600) &\"")
+    workshop.build(f"mkdir out; echo 1 > out/a; bash -c \"(trap '' TERM HUP; exec -a {mark} sleep 1000) &\"")
     assert running(mark) == []
 
 
@@ -391,7 +391,7 @@ def test_nothing_remains_when_the_sandbox_is_killed(workshop: Workshop) -> None:
 
     killer = threading.Thread(target=kill)
     killer.start()
-    error = failure(lambda: workshop.build(f"bash -c 'exec -a {mark} sleep 600'"))
+    error = failure(lambda: workshop.build(f"bash -c 'exec -a {mark} sleep 1000'"))
     killer.join()
     assert "killed by signal 9" in error.message
     wait_until(lambda: running(mark) == [])

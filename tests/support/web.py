@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -130,9 +130,11 @@ def tunnelling(port: int) -> Iterator[str]:
         try:
             while data := source.recv(1 << 16):
                 target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
         except OSError:
             pass
+        finally:
+            with suppress(OSError):
+                target.shutdown(socket.SHUT_WR)
 
     def handle(client: socket.socket) -> None:
         with client, client.makefile("rb") as lines:

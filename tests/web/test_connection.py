@@ -206,7 +206,7 @@ def refusing(*, tls: bool, closes: bool) -> Iterator[str]:
                 done.wait(PATIENCE)
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=refuse)
+        thread = threading.Thread(target=refuse, daemon=True)
         thread.start()
         yield f"http{'s' if tls else ''}://127.0.0.1:{listening.getsockname()[1]}/"
         done.set()
@@ -254,6 +254,7 @@ def test_stream_that_cannot_be_sent_is_corrupt_and_not_the_networks_fault(stream
     assert [one.path for one in server.requests if one.method == "GET"] == ["/next"]
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("start", [b"0\r\nTrailer: ", b"1;x="])
 def test_body_is_cut_when_what_is_no_body_never_ends(start: bytes) -> None:
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + start
@@ -286,7 +287,7 @@ def test_stalled_body_is_waited_for_once(status: int) -> None:
 
     done = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=send, args=(listening,))
+        thread = threading.Thread(target=send, args=(listening,), daemon=True)
         thread.start()
         began = time.monotonic()
         with Transport(environ={}, attempts=1, read_timeout=2) as transport, pytest.raises(GrockerError):

@@ -117,7 +117,7 @@ class Engine:
     image: str
     prefix: tuple[str, ...] = ()
 
-    def command(self, *arguments: str, stdin: str | None = None, timeout: float = 60) -> Done:
+    def command(self, *arguments: str, stdin: str | None = None, timeout: float = PATIENCE) -> Done:
         done = subprocess.run(
             [self.name, *self.prefix, *arguments],
             input=stdin,

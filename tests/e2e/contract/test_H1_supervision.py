@@ -54,8 +54,8 @@ http.server.HTTPServer(("", 8080), Handler).serve_forever()
 """
 
 
-def _ask(container: Container, path: str, port: int = 8081) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(container.address(), port, timeout=PATIENCE)
+def _ask(container: Container, path: str, port: int = 8081, seconds: float = PATIENCE) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(container.address(), port, timeout=seconds)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -79,7 +79,7 @@ def _until(container: Container, path: str, status: int, seconds: float = PATIEN
     latest = time.monotonic() + seconds
     while True:
         try:
-            found, body = _ask(container, path)
+            found, body = _ask(container, path, seconds=20)
         except OSError:
             found, body = 0, ""
         if found == status:
@@ -221,7 +221,7 @@ def test_P2_port_that_is_taken_is_69(docker: Engine, folders: Folders) -> None:
 
 def test_P2_commands_open_no_port(docker: Engine, folders: Folders) -> None:
     with docker.started("python", "-c", "import time; time.sleep(600)", options=folders.options) as container:
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionRefusedError):
             _ask(container, "/livez")
         assert container.exec(RUNNER, "health").status == 0, "nothing is supervised"
 

@@ -120,7 +120,7 @@ def syslog(folders: Folders) -> Iterator[Syslog]:
 
 
 def _status(container: Container) -> dict[str, object]:
-    with urllib.request.urlopen(f"http://{container.address()}:8081/status.json", timeout=PATIENCE) as answer:
+    with urllib.request.urlopen(f"http://{container.address()}:8081/status.json", timeout=20) as answer:
         document = json.load(answer)
     assert isinstance(document, dict)
     return document

@@ -105,7 +105,7 @@ def test_document_works_as_written(engine: Engine, host: Folders, mounts: list[s
 def follow(application: Application, engine: Engine, host: Folders, mounts: list[str], log: HostLog) -> None:
     """The document, command for command; ``mounts``: its four, and what an application may need besides."""
     with engine.terminal("django-admin.py", "migrate", options=mounts) as terminal:
-        terminal.expect(application.migrates, 60)
+        terminal.expect(application.migrates)
         assert terminal.wait(PATIENCE) == 0
 
     with engine.terminal(*application.script, options=mounts) as terminal:

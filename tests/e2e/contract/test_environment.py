@@ -197,10 +197,10 @@ def test_X4_what_python_printed_is_in_the_log_before_it_is_killed(
     options = [*services(docker, table), *variables({"GROCKER_STOP_TIMEOUT": "1"})]
     with docker.started(*words, options=options) as container:
         assert container.running()
-        container.wait_for("step 1 done", 60)
+        container.wait_for("step 1 done")
         if words != ("cron",):
             container.stop(5)
-        container.wait_for(killed, 60)
+        container.wait_for(killed)
 
 
 @pytest.mark.parametrize("place", ["/confg", "/script"])

@@ -58,7 +58,7 @@ def test_fault_25_jobs_may_say_whatever_they_like(docker: Engine, crontab: Cront
         address = container.address()
         until(address, "/livez", 200)
         while any(job["runs"] == 0 or job["state"] == "running" for job in _jobs(address).values()):
-            assert ask(address, "/livez")[0] == 200
+            assert ask(address, "/livez", seconds=20)[0] == 200
         jobs = _jobs(address)
         assert {name: job["last_status"] for name, job in jobs.items()} == {
             **dict.fromkeys(("much", "lines", "bytes", "nothing", "daemon"), 0),

@@ -194,7 +194,7 @@ def _descriptors(wanted: int) -> Iterator[int]:
 
 def _open(selector: selectors.BaseSelector) -> None:
     """Lets those that are under way be accepted, and forgets them; they stay open."""
-    latest = time.monotonic() + PATIENCE
+    latest = time.monotonic() + 60
     while selector.get_map() and time.monotonic() < latest:
         for key, _ in selector.select(0.2):
             selector.unregister(key.fileobj)

@@ -45,7 +45,7 @@ def test_fault_01_orphans_are_reaped_and_probes_answered_at_thousands_a_second(
             assert ask(address, "/livez") == (200, "ok\n")
             answers += 1
         assert answers > 1, "they do not wait until there are no orphans any more"
-        wait_for(lambda: "Z" not in states(container), 60, lambda: states(container))
+        wait_for(lambda: "Z" not in states(container), told=lambda: states(container))
         assert container.stop() == 0
 
 

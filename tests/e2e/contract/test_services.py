@@ -161,7 +161,8 @@ def test_E1_stop_at_any_moment_of_the_start_is_graceful(docker: Engine, folders:
     with docker.started("start", "www", options=options) as container:
         process = f"/proc/{container.inspect('{{.State.Pid}}')}/status"
         limit = time.monotonic() + PATIENCE
-        while not _takes_term(process) and time.monotonic() < limit:
+        while not _takes_term(process):
+            assert time.monotonic() < limit
             time.sleep(0.001)
         time.sleep(delay)
         before = time.monotonic()

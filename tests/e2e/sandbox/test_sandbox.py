@@ -225,7 +225,7 @@ def test_output_is_bounded_when_there_is_a_lot_of_it(host: Host) -> None:
 
 def test_processes_that_it_leaves_behind_are_ended(host: Host) -> None:
     mark = str(time.time_ns())
-    lines = host.lines(f"(trap '' TERM HUP; exec -a {mark} sleep 600) & echo started")
+    lines = host.lines(f"(trap '' TERM HUP; exec -a {mark} sleep 1000) & echo started")
     assert lines == ["started"]
     assert running(mark) == []
 
@@ -233,7 +233,7 @@ def test_processes_that_it_leaves_behind_are_ended(host: Host) -> None:
 def test_processes_are_bounded_when_it_forks_without_end(host: Host) -> None:
     mark = str(time.time_ns())
     status, text = host.run(
-        f"for ((n = 0; n < 300; n++)); do (exec -a {mark} sleep 600) & done; echo all", processes=64
+        f"for ((n = 0; n < 300; n++)); do (exec -a {mark} sleep 1000) & done; echo all", processes=64
     )
     assert "Resource temporarily unavailable" in text
     assert status, text
@@ -245,7 +245,7 @@ def test_processes_are_bounded_when_it_forks_without_end(host: Host) -> None:
 )
 def test_processes_are_counted_apart_when_a_sandbox_forks_without_end_beside_another(host: Host) -> None:
     mark = str(time.time_ns())
-    bomb = f"while true; do (exec -a {mark} sleep 600) & done 2> /dev/null"
+    bomb = f"while true; do (exec -a {mark} sleep 1000) & done 2> /dev/null"
     with host.start(f"trap '' CHLD; {bomb}", processes=300) as bombing:
         wait_until(lambda: len(running(mark)) > 250)
         status, text = host.run("for ((n = 0; n < 200; n++)); do sleep 1 & done; wait; echo all", processes=300)
@@ -272,13 +272,13 @@ def test_file_is_bounded(host: Host) -> None:
         "for ((n = 0; ; n++)); do head -c 100000 /dev/zero > $n; done",
         "for ((n = 0; ; n++)); do : > $n; done",
         "for ((n = 0; ; n++)); do mkdir $n; cd $n; head -c 1000000 /dev/zero > x; done",
-        "head -c 4000000000 /dev/zero > large; sleep 600",
+        "head -c 4000000000 /dev/zero > large; sleep 1000",
     ],
     ids=["small files", "empty files", "deep directories", "one file"],
 )
 def test_files_are_bounded_together(host: Host, script: str) -> None:
     mark = str(time.time_ns())
-    status, text = host.run(f"(exec -a {mark} sleep 600) & {script}", written=1 << 26)
+    status, text = host.run(f"(exec -a {mark} sleep 1000) & {script}", written=1 << 26)
     assert (status, text) == (None, "x: stopped because it wrote more than 0.0625 GiB")
     wait_until(lambda: running(mark) == [])
 
@@ -304,7 +304,7 @@ def test_some_of_the_disk_stays_free(host: Host) -> None:
 
 def test_command_is_ended_when_it_hangs(host: Host) -> None:
     mark = str(time.time_ns())
-    status, text = host.run(f"exec -a {mark} sleep 600", seconds=1)
+    status, text = host.run(f"exec -a {mark} sleep 1000", seconds=1)
     assert status is None
     assert text.endswith("did not finish within 1 s")
     wait_until(lambda: running(mark) == [])
@@ -313,7 +313,7 @@ def test_command_is_ended_when_it_hangs(host: Host) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_remains_when_grocker_is_ended(host: Host, number: int) -> None:
     mark = str(time.time_ns())
-    with host.start(f"(trap '' HUP; exec -a {mark} sleep 600) & exec -a {mark} sleep 600") as started:
+    with host.start(f"(trap '' HUP; exec -a {mark} sleep 1000) & exec -a {mark} sleep 1000") as started:
         wait_until(lambda: len(running(mark)) == 2)
         os.kill(started.pid, number)
     wait_until(lambda: running(mark) == [])

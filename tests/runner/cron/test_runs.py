@@ -309,7 +309,7 @@ def test_overlap_ends_the_one_before_when_killing(room: Callable[..., Room]) -> 
 
 
 def test_time_limit_ends_the_whole_group(room: Callable[..., Room]) -> None:
-    here = room(named("sleep 300 & echo pid $!; sleep 300", timeout="3s"))
+    here = room(named("sleep 1000 & echo pid $!; sleep 1000", timeout="3s"))
     job = here.run()
     assert job.last_status == 143
     assert any(line.startswith("job! failed: timeout of 3 s, SIGTERM, ") for line in here.log)
@@ -318,7 +318,7 @@ def test_time_limit_ends_the_whole_group(room: Callable[..., Room]) -> None:
 
 
 def test_time_limit_kills_what_does_not_listen(room: Callable[..., Room]) -> None:
-    here = room(named("trap '' TERM; sleep 300 & echo pid $!; sleep 300", timeout="3s"), timing=RunTiming(grace=0.5))
+    here = room(named("trap '' TERM; sleep 1000 & echo pid $!; sleep 1000", timeout="3s"), timing=RunTiming(grace=0.5))
     job = here.run()
     assert job.last_status == 137
     assert job.last_duration is not None and job.last_duration >= 3.4
@@ -330,8 +330,8 @@ def test_time_limit_kills_what_does_not_listen(room: Callable[..., Room]) -> Non
 def test_time_limit_kills_what_does_not_listen_when_a_pause_took_all_of_its_time(
     room: Callable[..., Room],
 ) -> None:
-    stays = "(trap '' TERM; exec sh -c 'echo pid $$; exec sleep 300')"
-    here = room(named(f"{stays} & sleep 300", timeout="3s"), timing=RunTiming(grace=0.2, give_up=0.2))
+    stays = "(trap '' TERM; exec sh -c 'echo pid $$; exec sleep 1000')"
+    here = room(named(f"{stays} & sleep 1000", timeout="3s"), timing=RunTiming(grace=0.2, give_up=0.2))
     job = here.due("job")
     here.until(lambda: job.run is not None and bool(job.run.why))
     time.sleep(0.6)  # as if it had been paused
@@ -361,7 +361,7 @@ def test_run_ends_with_its_shell_when_a_process_stays_in_the_background(
 @pytest.mark.fault(number=2)
 def test_daemon_outlives_its_job(room: Callable[..., Room], tmp_path: Path) -> None:
     written = f"until [ -e {tmp_path}/pid ]; do sleep 0.05; done"
-    daemon = f"setsid sh -c 'echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 300'"
+    daemon = f"setsid sh -c 'echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; exec sleep 1000'"
     here = room(named(f"{daemon} > /dev/null 2>&1 & {written}", timeout="60s"))
     here.run()
     pid = int((tmp_path / "pid").read_text())
@@ -407,7 +407,7 @@ def test_stop_lets_running_jobs_finish_and_starts_nothing(room: Callable[..., Ro
 
 
 def test_kill_at_the_end_of_the_stop_time_takes_the_group(room: Callable[..., Room]) -> None:
-    here = room(named("trap '' TERM; sleep 300 & echo pid $!; wait"))
+    here = room(named("trap '' TERM; sleep 1000 & echo pid $!; wait"))
     here.due("job")
     here.until(lambda: any(line.startswith("job: pid ") for line in here.log))
     here.runs.stop(list(here.jobs.values()))
@@ -431,7 +431,7 @@ def test_jobs_wait_for_descriptors_when_there_are_none(
     here.runs._descriptor_limit.raise_for_scheduler()
     here.due(*here.jobs)
     assert any(job.held for job in here.jobs.values())
-    here.until(lambda: all(job.last_status is not None and not job.running for job in here.jobs.values()), 60)
+    here.until(lambda: all(job.last_status is not None and not job.running for job in here.jobs.values()))
     assert all((job.runs, job.failures) == (1, 0) for job in here.jobs.values())
     assert capfd.readouterr().err.count("jobs wait until others end") == 1
     assert here.said("line1") == [f": {soft if soft != resource.RLIM_INFINITY else 'unlimited'}"]
@@ -445,7 +445,7 @@ def test_more_jobs_run_than_a_job_may_have_descriptors(room: Callable[..., Room]
     here = room("@reboot sleep 0.5; ulimit -n\n" * 60)
     here.due(*here.jobs)
     assert not any(job.held for job in here.jobs.values())
-    here.until(lambda: all(job.last_status is not None for job in here.jobs.values()), 60)
+    here.until(lambda: all(job.last_status is not None for job in here.jobs.values()))
     assert sum(job.failures for job in here.jobs.values()) == 0
     assert here.said("line60") == [": 64"]
 
@@ -453,7 +453,7 @@ def test_more_jobs_run_than_a_job_may_have_descriptors(room: Callable[..., Room]
 def test_thousand_jobs_start_and_end(room: Callable[..., Room]) -> None:
     here = room("@reboot echo hello\n" * 1000)
     here.due(*here.jobs)
-    here.until(lambda: all(job.last_status is not None for job in here.jobs.values()), 60)
+    here.until(lambda: all(job.last_status is not None for job in here.jobs.values()))
     assert sum(job.runs - job.failures for job in here.jobs.values()) == 1000
     assert sum(line.endswith(": hello") for line in here.log) == 1000
 

@@ -85,7 +85,7 @@ def test_H1_H2_scheduler_tells_of_its_jobs_on_8081(tmp_path: Path) -> None:
     crontab = (
         "# grocker: name=good\n@reboot echo hello\n"
         "# grocker: name=bad\n@reboot exit 3\n"
-        "# grocker: name=long\n@reboot echo begun; sleep 60\n"
+        "# grocker: name=long\n@reboot echo begun; sleep 1000\n"
         "# grocker: name=later\n0 4 * * * true --password=hunter2\n"
     )
     (tmp_path / "token").write_text("s3same")

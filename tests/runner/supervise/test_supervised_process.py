@@ -99,7 +99,7 @@ def test_last_message_has_the_last_words_of_the_process(
     room = Room(command, times=1, last_line=line)
     with room.loop:
         room.process.start()
-        room.until(lambda: room.given_up, 60)
+        room.until(lambda: room.given_up)
     last = capfd.readouterr().err.splitlines()[-1]
     assert last.endswith(f"; giving up after 1 restart in 60 s{said}")
 
@@ -114,7 +114,7 @@ def test_application_that_cannot_be_loaded_is_tried_twice_and_the_last_line_says
     room = Room(f'{_REPORT}l.report("{tmp_path}", KeyError("A")); exit(3)\'', times=times, load_failures=str(tmp_path))
     with room.loop:
         room.process.start()
-        room.until(lambda: room.given_up, 60)
+        room.until(lambda: room.given_up)
     assert room.given_up == [3]
     assert room.process.starts == starts
     assert room.process.load_failure == "KeyError"
@@ -135,7 +135,7 @@ def test_application_that_was_loaded_meanwhile_has_all_its_restarts_again(tmp_pa
     room = Room(command, times=3, load_failures=str(tmp_path))
     with room.loop:
         room.process.start()
-        room.until(lambda: room.given_up, 90)
+        room.until(lambda: room.given_up)
     assert (room.given_up, room.process.starts) == ([4], 4)
     assert room.process.load_failure == ""
 
