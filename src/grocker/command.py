@@ -26,7 +26,7 @@ _MOST_STREAMED = 1 << 18
 _LONGEST_LINE = 1 << 12
 """bytes"""
 _TURN = 1.0
-"""seconds"""
+"""seconds of one wait: how long a Ctrl-C may go unnoticed"""
 _PR_SET_DUMPABLE = 4
 """prctl(2)"""
 

@@ -99,6 +99,7 @@ class Grocker:
         source = self.source(project)
         copy = source.with_name(f"{source.name}-zstd")
         shutil.copytree(source, copy)
+        # The tree's settings end with its table.
         with (copy / "pyproject.toml").open("a", encoding="utf-8") as settings:
             settings.write(f'{"" if self.as_tree else "[tool.grocker]"}\ncompression = "zstd"\n')
         repository = f"{self.repository}-zstd"

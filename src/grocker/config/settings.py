@@ -270,7 +270,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     index_url: Address | None = None
     """the package index, instead of the host's"""
     compression: Literal["gzip", "zstd"] = "gzip"
-    """of layers; zstd's are smaller, take longer to make, and need engines that know it"""
+    """of layers; zstd's are smaller, take longer to make, and need engines that support it"""
     lazy_pulling: Literal["soci"] | None = None
     """the format of the tables of contents by which nodes start the image before it is pulled; None: none"""
     cache: CacheName | None = None

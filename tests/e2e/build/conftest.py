@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from grocker.cli.replay import cache_directory
+from tests.e2e.output.programs import RealRegistry, registry
 
 ROOT = Path(__file__).parents[3]
 _INSTALLED = (
@@ -163,3 +164,19 @@ def home_of(request: pytest.FixtureRequest) -> Callable[[int | None], Path]:
         return home
 
     return make
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RealRegistry]:
+    """A real registry of the test's own."""
+    with registry(tmp_path) as running:
+        yield running
+
+
+def home_with_polls(home_of: Callable[[int | None], Path], anywhere: Anywhere, setting: str) -> Path:
+    """Return a home with examples/polls, to whose ``[tool.grocker]`` the line ``setting`` is added."""
+    home = home_of(None)
+    shutil.copytree(anywhere.polls, home / "polls")
+    settings, table = home / "polls" / "pyproject.toml", "[tool.grocker.services.www]"
+    settings.write_text(settings.read_text().replace(table, f"[tool.grocker]\n{setting}\n\n{table}"))
+    return home

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from grocker.images import layout
-from tests.e2e.build.conftest import Anywhere, shared_cache
-from tests.e2e.output.programs import RealRegistry, need, registry, said
+from tests.e2e.build.conftest import Anywhere, home_with_polls, shared_cache
+from tests.e2e.output.programs import RealRegistry, need, said
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network]
 
@@ -19,23 +18,9 @@ ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RealRegistry]:
-    with registry(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
 def home(home_of: Callable[[int | None], Path], anywhere: Anywhere) -> Path:
     """A home with examples/polls, which asks for zstd."""
-    found = home_of(None)
-    shutil.copytree(anywhere.polls, found / "polls")
-    settings = found / "polls" / "pyproject.toml"
-    settings.write_text(
-        settings.read_text().replace(
-            "[tool.grocker.services.www]", '[tool.grocker]\ncompression = "zstd"\n\n[tool.grocker.services.www]'
-        )
-    )
-    return found
+    return home_with_polls(home_of, anywhere, 'compression = "zstd"')
 
 
 def change_a_line(home: Path) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import tarfile
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from grocker.images import layout
-from tests.e2e.build.conftest import Anywhere, shared_cache
-from tests.e2e.output.programs import RealRegistry, need, registry, said
+from tests.e2e.build.conftest import Anywhere, home_with_polls, shared_cache
+from tests.e2e.output.programs import RealRegistry, need, said
 from tests.support.soci import read_ztoc
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network]
@@ -26,23 +25,9 @@ SOCI = "application/vnd.amazon.soci.index.v2+json"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RealRegistry]:
-    with registry(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
 def home(home_of: Callable[[int | None], Path], anywhere: Anywhere) -> Path:
     """A home with examples/polls, which asks for lazy pulling."""
-    found = home_of(None)
-    shutil.copytree(anywhere.polls, found / "polls")
-    settings = found / "polls" / "pyproject.toml"
-    settings.write_text(
-        settings.read_text().replace(
-            "[tool.grocker.services.www]", '[tool.grocker]\nlazy-pulling = "soci"\n\n[tool.grocker.services.www]'
-        )
-    )
-    return found
+    return home_with_polls(home_of, anywhere, 'lazy-pulling = "soci"')
 
 
 def get(server: RealRegistry, path: str, **headers: str) -> bytes:
