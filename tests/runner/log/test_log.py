@@ -25,6 +25,8 @@ from grocker.runner.process.loop import Loop
 from tests.support.patience import PATIENCE
 
 _PATIENCE = SyslogPatience()
+_TIME_LENGTH = len("Dec  1 00:00:00 ")
+"""bytes: RFC 3164 pads the day"""
 
 
 class Standard:
@@ -116,7 +118,8 @@ class Room:
         try:
             while self._daemon is not None:
                 record = self._daemon.recv(1 << 16)
-                self._records.append(b" ".join([record[: record.index(b">") + 1], record.split(b" ", 3)[3]]))
+                priority, rest = record.split(b">", 1)
+                self._records.append(priority + b"> " + rest[_TIME_LENGTH:])
         except BlockingIOError:
             pass
         return self._records
