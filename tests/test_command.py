@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -88,9 +89,31 @@ def test_error_says_why_when_a_program_may_not_be_run(tmp_path: Path) -> None:
         command.run([program], action="testing", environment=ENVIRONMENT)
 
 
+@pytest.fixture(params=["pidfd", "before Linux 5.3"])
+def _waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int) -> int:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    if request.param != "pidfd":
+        monkeypatch.setattr(os, "pidfd_open", refuse)
+
+
+@pytest.mark.usefixtures("_waiting")
 def test_program_is_ended_when_it_takes_longer_than_it_may() -> None:
     with pytest.raises(UnavailableError, match=r"asking podman: sh did not finish within 0\.2 s"):
         command.run(["sh", "-c", "sleep 1000 & wait"], action="asking podman", environment=ENVIRONMENT, seconds=0.2)
+
+
+@pytest.mark.usefixtures("_waiting")
+def test_program_is_waited_for_when_it_takes_less_than_it_may() -> None:
+    for seconds in (PATIENCE, None):
+        script = ["sh", "-c", "sleep 0.1; exit 7"]
+        assert command.run(script, action="testing", environment=ENVIRONMENT, seconds=seconds).status == 7
+
+
+def test_streamed_program_is_ended_when_it_closes_its_output_and_goes_on() -> None:
+    with pytest.raises(UnavailableError, match=r"testing: sh did not finish within 0\.2 s"):
+        stream("exec >&-; sleep 1000", seconds=0.2)
 
 
 _RUN = """

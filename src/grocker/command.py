@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
-import selectors
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -65,20 +65,16 @@ def run(
     (Ctrl-C) kills it and its whole process group. Does not wait for daemons that the program leaves behind. The program
     has no terminal: a password prompt of git fails instead of waiting.
     """
+    deadline = time.monotonic() + (math.inf if seconds is None else seconds)
     with ExitStack() as files:
         # A pipe would end only with the last process that holds it, such as a daemon left behind.
         out, err = (files.enter_context(open(os.memfd_create(name), "w+b")) for name in ("stdout", "stderr"))
         with _started(arguments, out, err, action, environment, directory, hint) as program:
             if meanwhile is not None:
                 meanwhile()
-            try:
-                if seconds is None:
-                    _feed(program, stdin)
-                    _wait(program)
-                else:
-                    program.communicate(stdin, seconds)
-            except subprocess.TimeoutExpired as error:
-                raise _too_slow(arguments[0], action, seconds, hint) from error
+            _feed(program, stdin)
+            if not _wait(program, deadline):
+                raise _too_slow(arguments[0], action, seconds, hint)
         said, complaints = (_tail(stream) for stream in (out, err))
         return Output(program.returncode, said, complaints.decode("utf-8", "replace"))
 
@@ -111,20 +107,14 @@ def stream(
                 rest = rest[-_LONGEST_LINE:]
                 for line in lines:
                     on_line(line[-_LONGEST_LINE:].decode("utf-8", "replace"))
-            if chunk is None:
+            if chunk is None or not _wait(program, deadline):
                 raise _too_slow(arguments[0], action, seconds, hint)
-            _wait(program)
         return Output(program.returncode, bytes(said), _tail(err).decode("utf-8", "replace"))
 
 
 def _read_until(source: IO[bytes], deadline: float) -> bytes | None:
     """Some bytes of a pipe: none at its end, None after the deadline."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(source, selectors.EVENT_READ)
-        while not selector.select(min(_TURN, max(0.0, deadline - time.monotonic()))):
-            if time.monotonic() >= deadline:
-                return None
-        return os.read(source.fileno(), 1 << 16)
+    return os.read(source.fileno(), 1 << 16) if _is_readable(source.fileno(), deadline) else None
 
 
 def _feed(program: subprocess.Popen[bytes], data: bytes) -> None:
@@ -136,21 +126,31 @@ def _feed(program: subprocess.Popen[bytes], data: bytes) -> None:
         pass  # it ended at once, and says why
 
 
-def _wait(program: subprocess.Popen[bytes]) -> None:
-    """Wait for the program in turns: a Ctrl-C that comes just before a system call is seen when that returns."""
+def _wait(program: subprocess.Popen[bytes], deadline: float) -> bool:
+    """Wait for the program; return whether it ended before the deadline."""
     try:
         handle = os.pidfd_open(program.pid)
     except OSError:  # before Linux 5.3, or without a free descriptor
-        program.wait()
-        return
+        with suppress(subprocess.TimeoutExpired):
+            program.wait(max(0.0, deadline - time.monotonic()))
+        return program.returncode is not None
     try:
-        poll = select.poll()
-        poll.register(handle, select.POLLIN)
-        while not poll.poll(_TURN * 1000):
-            pass
+        is_ended = _is_readable(handle, deadline)
     finally:
         os.close(handle)
-    program.wait()
+    if is_ended:
+        program.wait()
+    return is_ended
+
+
+def _is_readable(descriptor: int, deadline: float) -> bool:
+    """Wait for what the descriptor tells, in turns: a Ctrl-C that comes just before a system call is seen after it."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while not poll.poll(1000 * min(_TURN, max(0.0, deadline - time.monotonic()))):
+        if time.monotonic() >= deadline:
+            return False
+    return True
 
 
 @contextmanager
