@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tarfile
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from grocker.platforms.suites import SUITES
@@ -71,17 +71,31 @@ def compiler_cache(uid: int = 0) -> Path:
     Other tests use it at the same time.
     """
     made = Path(once("compiler-cache", _make))
-    return made if uid == 0 else Path(once(f"compiler-cache-{uid}", lambda: _copy(made, uid)))
+    return made if uid == 0 else Path(once(f"compiler-cache-{uid}", lambda: _copy_for(made, uid)))
 
 
-def _copy(made: Path, uid: int) -> str:
+def warm(cache: Path, uid: int = 0) -> Path:
+    """Make a cache of that user with the packages of Debian's default suite, none of them unpacked; return it.
+
+    It is for tests that want a cache of their own, and not an empty one.
+    """
+    _copy(compiler_cache(), cache, uid, left_out=("tmp", "trees"))
+    return cache
+
+
+def _copy_for(made: Path, uid: int) -> str:
     target = made.with_name(f"{made.name}-{uid}")
+    _copy(made, target, uid, left_out=("tmp",))
+    return str(target)
+
+
+def _copy(made: Path, target: Path, uid: int, left_out: Collection[str]) -> None:
     (target / "v1").mkdir(parents=True)
     # Builds that use the cache meanwhile create and remove files in its directory for temporary ones.
-    kept = [path for path in (made / "v1").iterdir() if path.name != "tmp"]
+    kept = [path for path in (made / "v1").iterdir() if path.name not in left_out]
     subprocess.run(["cp", "--archive", "--reflink=auto", *kept, target / "v1"], check=True)
-    subprocess.run(["chown", "--recursive", "--no-dereference", f"{uid}:{uid}", target], check=True)
-    return str(target)
+    if uid:
+        subprocess.run(["chown", "--recursive", "--no-dereference", f"{uid}:{uid}", target], check=True)
 
 
 def _make() -> str:

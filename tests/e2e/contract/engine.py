@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pty
@@ -104,9 +105,19 @@ class Container:
     def inspect(self, template: str) -> str:
         return self.engine.check("inspect", "--format", template, self.name)
 
+    def restart(self, seconds: int = 0) -> None:
+        """Stop it, with this long to end, and start it."""
+        self.engine.check("restart", "--time", str(seconds), self.name)
+        _address.cache_clear()
+
     def address(self) -> str:
-        networks = json.loads(self.inspect("{{json .NetworkSettings.Networks}}"))
-        return next(str(network["IPAddress"]) for network in networks.values())
+        return _address(self)
+
+
+@functools.cache  # tests ask in loops
+def _address(container: Container) -> str:
+    networks = json.loads(container.inspect("{{json .NetworkSettings.Networks}}"))
+    return next(str(network["IPAddress"]) for network in networks.values())
 
 
 @dataclass(frozen=True, slots=True)

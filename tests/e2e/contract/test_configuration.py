@@ -110,7 +110,7 @@ def test_C3_removed_file_is_gone_at_the_next_start(docker: Engine, folders: Fold
     with docker.started("sh", "-c", script, options=folders.options) as container:
         container.wait_for("1")
         (folders.app / "90_x.ini").unlink()
-        docker.check("restart", "--time", "0", container.name)
+        container.restart()
         container.wait_for("0\n")
 
 

@@ -209,5 +209,5 @@ def test_fault_38_entrypoint_is_refused_where_it_runs_already(docker: Engine, se
             assert "grocker-runner exec" in done.err
         assert container.exec("sh", "-c", "ls -lin /tmp/.grocker-*").out == before
         assert container.exec("grocker-runner", "exec", "sh", "-c", "exit 3").status == 3
-        docker.check("restart", "--time", "5", container.name)
+        container.restart(seconds=5)
         until(container.address(), "/readyz", 200)

@@ -50,7 +50,7 @@ def test_S1_directory_is_made_anew_at_each_start(docker: Engine, folders: Folder
         (folders.ssh / "id_rsa").write_text("new\n")
         (folders.ssh / "gone").unlink()
         assert c.exec("cat", "/home/blue/.ssh/id_rsa").out == "old\n"
-        docker.check("restart", "--time", "0", c.name)
+        c.restart()
         c.wait_for("new\nid_rsa\n")
 
 
@@ -115,7 +115,7 @@ def test_S1_directory_is_left_alone_without_ssh_dir(docker: Engine) -> None:
     script = "test -e ~/.ssh/mine && echo kept; mkdir -p ~/.ssh; touch ~/.ssh/mine; echo up; sleep 99"
     with docker.started("sh", "-c", script) as container:
         container.wait_for("up")
-        docker.check("restart", "--time", "0", container.name)
+        container.restart()
         container.wait_for("kept")
 
 

@@ -26,6 +26,7 @@ from grocker.lock.values import DebianPackage
 from grocker.platforms.target import Target, select_target
 from grocker.tar.entry import Directory, File, Symlink
 from tests.support.archive import Package
+from tests.support.compilers import warm
 from tests.support.side_by_side import directory
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.long(80)]
@@ -130,7 +131,7 @@ def test_script_that_the_image_does_without_is_omitted_when_it_fails(tmp_path: P
     (tmp_path / "app.py").write_text("print('here')\n")
     (tmp_path / "requirements.txt").touch()
     (tmp_path / "grocker.toml").write_text('dependencies = ["fontconfig"]\n')
-    environ = {**os.environ, "GROCKER_CACHE": str(directory() / "failing-scripts")}
+    environ = {**os.environ, "GROCKER_CACHE": str(warm(tmp_path / "cache"))}
 
     def build(fails: bool, *options: str) -> tuple[list[dict[str, str]], list[str], str]:
         line = [sys.executable, "-c", _BUILD, "failing" if fails else "sound"]

@@ -26,6 +26,7 @@ from grocker.store import Store
 from grocker.store.fetch import fetch
 from grocker.web import Transport
 from tests.e2e.contract.engine import Engine
+from tests.support.compilers import warm
 from tests.support.patience import PATIENCE
 from tests.support.side_by_side import directory, once
 from tests.support.standalone import LIBRARIES, Archive, archive_of_packages, serve
@@ -136,7 +137,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ):
         (project / name).write_text(text)
     with serve(served, [archive]) as address:
-        cache = {"GROCKER_CACHE": str(place / "cache")}
+        cache = {"GROCKER_CACHE": str(warm(place / "cache"))}
         yield Site(project, archive, {**cache, "UV_PYTHON_DOWNLOADS_JSON_URL": address, "UV_HTTP_RETRIES": "0"})
 
 
@@ -234,7 +235,7 @@ def test_archive_with_another_digest_is_refused(site: Site, tmp_path: Path) -> N
     with serve(tmp_path / "served", [other]) as address:
         with other.path.open("ab") as stream:
             stream.write(b"\0")
-        environ = {"UV_PYTHON_DOWNLOADS_JSON_URL": address, "GROCKER_CACHE": str(tmp_path / "cache")}
+        environ = {"UV_PYTHON_DOWNLOADS_JSON_URL": address, "GROCKER_CACHE": str(warm(tmp_path / "cache"))}
         done = site.grocker("build", ".", "-o", "store", **environ)
     assert done.returncode == 65
     assert f"fetching Python {site.archive.version}: expected sha256:{site.archive.sha256}, got sha256:" in done.stderr
@@ -247,7 +248,7 @@ def test_server_that_is_unreachable_is_an_error_that_names_the_mirror_and_debian
     (tmp_path / "list.json").write_text(json.dumps({key: {**row, "url": "http://127.0.0.1:9/python.tar.gz"}}))
     environ = {
         "UV_PYTHON_DOWNLOADS_JSON_URL": (tmp_path / "list.json").as_uri(),
-        "GROCKER_CACHE": str(tmp_path / "cache"),
+        "GROCKER_CACHE": str(warm(tmp_path / "cache")),
     }
     done = site.grocker("build", ".", "-o", "store", **environ)
     assert done.returncode == 69
@@ -323,7 +324,7 @@ def test_oldest_python_is_chosen_by_its_file_and_runs_service_runner_and_cron(tm
     for name, text in files.items():
         (project / name).write_text(text)
     with serve(tmp_path / "served", [archive]) as address:
-        environ = {"GROCKER_CACHE": str(tmp_path / "cache"), "UV_PYTHON_DOWNLOADS_JSON_URL": address}
+        environ = {"GROCKER_CACHE": str(warm(tmp_path / "cache")), "UV_PYTHON_DOWNLOADS_JSON_URL": address}
         site = Site(project, archive, environ)
         assert ".python-version asks for Python 3.9, which no Debian suite has" in site.grocker("plan", ".").stdout
         site.built("-t", "grocker-test/standalone-old:1", "-o", "docker")

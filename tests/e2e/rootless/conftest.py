@@ -25,6 +25,7 @@ from tests.e2e.build.conftest import Anywhere, anywhere  # noqa: F401 - a fixtur
 from tests.e2e.contract.engine import Engine, Folders
 from tests.e2e.contract.test_document import HostLog, log  # noqa: F401 - a fixture
 from tests.support import rootless
+from tests.support.compilers import warm
 from tests.support.patience import PATIENCE
 
 IMAGE = "localhost/grocker-test/polls-site:rootless"
@@ -130,6 +131,7 @@ def engine(person: Person, anywhere: Anywhere) -> Engine:  # noqa: F811
     line = shlex.join([*person.launcher, "env", "-i", *_assignments(person), "podman"])
     podman.write_text(f'#!/bin/sh\ncd {person.home} && exec {line} "$@"\n')
     podman.chmod(0o755)
+    warm(person.home / "cache", person.uid)
     anywhere.build(
         anywhere.polls,
         *("--tag", IMAGE.removeprefix("localhost/"), "--output", "podman"),
