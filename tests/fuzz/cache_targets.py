@@ -67,7 +67,7 @@ TARGETS = (
         (GrockerError,),
         _snapshots,
         (b"results", b"files", b"members", b"trees", b"sha256:", b"../", b"\xcf", b"\xdb\xff\xff\xff\xff", b"\xc0"),
-        3_000,
+        1_500,
     ),
     Target(
         "packed-tree",
@@ -75,6 +75,6 @@ TARGETS = (
         (GrockerError,),
         _trees,
         (b"../", b"/", b"usr/", b"\0", b"2", b"1", b"5", b"path=", b"size=", b"0777"),
-        300,
+        250,
     ),
 )

@@ -156,8 +156,8 @@ _PASSWD = "root:*:0:0:root:/root:/bin/bash\ndaemon:*:1:1:daemon:/usr/sbin:/usr/s
 _SYSUSERS = 'u _apt 42:nogroup "Packages" / /bin/sh\ng audio 29\nm _apt audio\nu hello -\n'
 
 TARGETS = (
-    Target("deb", _unpack, (CorruptError,), _debs, (b"data.tar", b"control.tar.gz", b"`\n", b"!<arch>\n"), 6_000),
-    Target("deb-files", _unpack_files, (CorruptError,), _deb_files, (b"Package:", b"\nVersion: ", b"ustar  \0"), 1_500),
+    Target("deb", _unpack, (CorruptError,), _debs, (b"data.tar", b"control.tar.gz", b"`\n", b"!<arch>\n"), 3_000),
+    Target("deb-files", _unpack_files, (CorruptError,), _deb_files, (b"Package:", b"\nVersion: ", b"ustar  \0"), 750),
     Target(
         "deb-compressed",
         _decompress,
@@ -168,7 +168,7 @@ TARGETS = (
             join("data.tar.zst", b"\x28\xb5\x2f\xfd"),
         ],
         (b".tar", b".xz", b".gz", b"\xfd7zXZ\0", b"\x1f\x8b"),
-        17_000,
+        8_500,
     ),
     Target(
         "control", _read_control, (ValueError,), lambda: [_HELLO.stanza().encode(), b"a: b (>> 1~), c|d"], (), 20_000
@@ -179,7 +179,7 @@ TARGETS = (
         (CorruptError,),
         _packages_seeds,
         (b"\nPackage: ", b"\nDepends: ", b"\nProvides: ", b"\nVersion: ", b"\n\n", b" (>= "),
-        5_000,
+        2_500,
     ),
     Target(
         "packages-compressed",
@@ -190,7 +190,7 @@ TARGETS = (
             join("Packages.gz", gzip.compress(b"Package: a\n" * 50, mtime=0)),
         ],
         (b"\xfd7zXZ\0", b"\x1f\x8b"),
-        20_000,
+        10_000,
     ),
     Target(
         "release",
@@ -198,7 +198,7 @@ TARGETS = (
         (CorruptError,),
         lambda: [_release_text(), _release_text().replace(b"UTC", b"+0200")],
         (b"\nDate: ", b"\nValid-Until: ", b"-2359", b"Mon, 01 Jan 0001 00:00:00 ", b"9999"),
-        20_000,
+        10_000,
     ),
     Target(
         "inrelease",
@@ -206,16 +206,16 @@ TARGETS = (
         (CorruptError,),
         lambda: [_signed()],
         (b"\n-----BEGIN PGP SIGNATURE-----\n", b"-----END PGP SIGNATURE-----\n", b"\n- ", b"\nHash: SHA512\n", b"\n\n"),
-        4_000,
+        2_000,
     ),
-    Target("cleartext", _armoured, (ValueError,), lambda: [_signed()], (b"\n-", b"="), 20_000),
+    Target("cleartext", _armoured, (ValueError,), lambda: [_signed()], (b"\n-", b"="), 10_000),
     Target(
         "elf",
         elf_reader.read,
         (),
         lambda: [library("libhello.so.1", needed=("libc.so.6", "libm.so.6")), library("")],
         (b"\x7fELF\1\1", b"\x7fELF\2\2", b"\xff" * 8, b"\0" * 8, b"\5\0\0\0\0\0\0\0"),
-        20_000,
+        10_000,
     ),
     Target(
         "accounts",
@@ -223,7 +223,7 @@ TARGETS = (
         (CorruptError, SettingsError),
         lambda: [join(_PASSWD, "root:*:0:\nadm:*:4:\n", _SYSUSERS)],
         (b"\nu ", b"\ng ", b"\nm ", b" - ", b":1000:", b"blue"),
-        14_500,
+        7_250,
     ),
     Target(
         "certificate",
@@ -231,6 +231,6 @@ TARGETS = (
         (CorruptError,),
         lambda: [certificates.decode_certificate(path.read_bytes()) for path in sorted(_TLS.glob("*.pem"))[:2]],
         (b"-----BEGIN CERTIFICATE-----\n", b"\x30\x82", b"\x30\x80", b"\xa0", b"\x84\xff\xff\xff\xff"),
-        20_000,
+        10_000,
     ),
 )

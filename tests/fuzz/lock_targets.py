@@ -214,19 +214,19 @@ TARGETS = (
         (GrockerError,),
         lambda: [document.render(_LOCK).encode()],
         (*_TOML, b"\n[[debian]]\n", b"\n[[python]]\n", b"\n[[build]]\n", b"platforms = ", b"linux/amd64"),
-        5_500,
+        2_750,
     ),
-    Target("uv-lock", _read_uv, (GrockerError,), lambda: [_UV_LOCK.encode()], _TOML, 3_000),
+    Target("uv-lock", _read_uv, (GrockerError,), lambda: [_UV_LOCK.encode()], _TOML, 1_500),
     Target(
         "pylock",
         lambda data: read_pylock(data, IMAGE),
         (GrockerError,),
         lambda: [_PYLOCK.encode(), (_PYLOCK + _VCS).encode()],
         (*_TOML, b"file:///", b"wheels = ", b"http://[", b"-py3-none-any.whl", b" and ", b" in "),
-        7_500,
+        3_750,
     ),
-    Target("poetry-lock", _read_poetry, (GrockerError,), lambda: [join(_POETRY, PYPROJECT)], _TOML, 3_150),
-    Target("pdm-lock", _read_pdm, (GrockerError,), lambda: [_PDM.encode()], _TOML, 2_400),
+    Target("poetry-lock", _read_poetry, (GrockerError,), lambda: [join(_POETRY, PYPROJECT)], _TOML, 1_550),
+    Target("pdm-lock", _read_pdm, (GrockerError,), lambda: [_PDM.encode()], _TOML, 1_200),
     Target(
         "pipfile-lock", _read_pipfile, (GrockerError,), lambda: [_PIPFILE.encode()], (b"{}", b"[]", b"\\n-e "), 10_000
     ),
@@ -236,6 +236,6 @@ TARGETS = (
         (GrockerError,),
         lambda: [join(_REQUIREMENTS, "demo==1.0\n"), join("-r other.txt\nplain\n", "x==1\n")],
         (b"\n-r ", b"\n-c ", b"==", b"demo", b"requirements.txt", b"other.txt", b"://"),
-        3_750,
+        1_850,
     ),
 )

@@ -233,7 +233,7 @@ TARGETS = (
             b'Negotiate abc==, Basic realm="x\\"y", Bearer error="invalid_token"',
         ],
         (b"Bearer ", b"realm=", b'="', b'", ', b"https://[", b"https://a:b@", b"http://localhost", b":99999/", b"?"),
-        1_050,
+        500,
     ),
     Target(
         "token",
@@ -241,7 +241,7 @@ TARGETS = (
         (GrockerError,),
         _json({"token": "abc", "expires_in": 300}, {"access_token": "x"}, {"errors": [{"code": "a", "message": "b"}]}),
         (*_JSON, b'"token": ', b'"expires_in": ', b'"errors": ', b"Infinity", b"NaN"),
-        4_650,
+        2_300,
     ),
     Target(
         "refusal",
@@ -254,7 +254,7 @@ TARGETS = (
             join("text/plain", "quota exceeded"),
         ],
         (*_JSON, b'"code": ', b"DIGEST_INVALID", b"immutable"),
-        5_500,
+        2_750,
     ),
     Target(
         "docker-configuration",
@@ -268,7 +268,7 @@ TARGETS = (
             {"auths": {"registry.example.com": {"username": "x", "password": "y"}}},
         ),
         (*_JSON, b'"AUTHS": ', b'"registrytoken": ', b'"identitytoken": ', b'"auth": ', b"OmE=", b"gIA6YQ==", b"YTo="),
-        6_500,
+        3_250,
     ),
     Target(
         "engine",
@@ -279,7 +279,7 @@ TARGETS = (
             b"HTTP/1.0 200 OK\r\n\r\n{}",
         ],
         (*_JSON, b"\r\n", b"\r\n\r\n", b"Content-Length: ", b'"message": '),
-        20_000,
+        10_000,
     ),
     Target(
         "response",
@@ -301,7 +301,7 @@ TARGETS = (
             b"0\r\n\r\n",
             b"-1",
         ),
-        5_000,
+        2_500,
     ),
     Target(
         "application-response",
@@ -309,7 +309,7 @@ TARGETS = (
         (),
         lambda: [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: x"],
         (b"\r\n", b"HTTP/1.", b"Content-Length:"),
-        20_000,
+        10_000,
     ),
     Target(
         "retry-after",
@@ -317,6 +317,6 @@ TARGETS = (
         (),
         lambda: [b"120", b"Wed, 21 Oct 2026 07:28:00 GMT"],
         (b"-2359", b"9999", b"Jan", b"(", b","),
-        20_000,
+        10_000,
     ),
 )

@@ -325,7 +325,7 @@ TARGETS = (
         (Failure,),
         lambda: [_INI.encode(), b"[a]\nb = c\n"],
         (b"\n[", b"]\n", b" = ", b": ", b"\n ", b"\r", b"#"),
-        6_000,
+        3_000,
     ),
     Target(
         "crontab",
@@ -333,7 +333,7 @@ TARGETS = (
         (Failure,),
         lambda: [_CRONTAB.encode()],
         (b"\n* * * * * ", b"# grocker: ", b"CRON_TZ=", b"@", b"%", b"\\", b"*/"),
-        3_250,
+        1_600,
     ),
     Target(
         "time-zone",
@@ -341,10 +341,10 @@ TARGETS = (
         (),
         lambda: [b"CET-1CEST,M3.5.0,M10.5.0/3", b"<+03>-3", b"Europe/Berlin"],
         (b",J", b",M", b"<", b">", b"/-167", b":", b"/etc/passwd"),
-        8_500,
+        4_250,
     ),
-    Target("image.json", _read_image, (SpecError,), lambda: [codec.encode(_SPEC)], _JSON, 11_500),
-    Target("request", _read_request, (MalformedRequest,), lambda: list(_REQUESTS), _WEB, 13_500),
+    Target("image.json", _read_image, (SpecError,), lambda: [codec.encode(_SPEC)], _JSON, 5_750),
+    Target("request", _read_request, (MalformedRequest,), lambda: list(_REQUESTS), _WEB, 6_750),
     Target(
         "metrics",
         _read_metrics,
@@ -368,7 +368,7 @@ TARGETS = (
             b"\\",
             b"\\n",
         ),
-        10_000,
+        5_000,
     ),
     Target(
         "nginx",
@@ -376,7 +376,7 @@ TARGETS = (
         (SpecError, Failure),
         lambda: [join(codec.encode(_SPEC), "10.0.0.0/8, fd00::/8"), join(codec.encode(_SPEC), "*")],
         (*_JSON, b"/opt/'x", b";", b"{", b"fe80::1%eth0", b"\\n"),
-        6_000,
+        3_000,
     ),
     Target(
         "client-headers",
@@ -387,7 +387,7 @@ TARGETS = (
             b"*\n::1\nX-Real-IP: fe80::1%eth0\nX-Real-Scheme: wss\n",
         ],
         (b"X-Forwarded-For: ", b"X-Real-IP: ", b"X-Forwarded-Proto: ", b"::ffff:1.2.3.4", b"unknown", b",", b"*"),
-        3_450,
+        1_700,
     ),
     Target(
         "syslog",
@@ -395,7 +395,7 @@ TARGETS = (
         (),
         lambda: [join(b"\x03\x40", b"one\ntwo\x1b[0m\r\n" + b"x" * 100 + b"\n\xff\0\n"), join(b"\xff", b"a\n" * 30)],
         (b"\n", b"\r\n", b"\x1b[0m", b"y" * 65),
-        5_500,
+        2_750,
     ),
     Target(
         "notification",
@@ -403,6 +403,6 @@ TARGETS = (
         (),
         lambda: [b"READY=1\nSTATUS=x\nMAINPID=1", b"STOPPING=1"],
         (b"READY=", b"\n"),
-        9_000,
+        4_500,
     ),
 )

@@ -230,14 +230,14 @@ _TOML = (
 
 
 TARGETS = (
-    Target("settings", _read_settings, (GrockerError,), lambda: [_SETTINGS.encode()], _TOML, 5_500),
+    Target("settings", _read_settings, (GrockerError,), lambda: [_SETTINGS.encode()], _TOML, 2_750),
     Target(
         "positions",
         _find_positions,
         (ValueError,),
         lambda: [_SETTINGS.encode(), PYPROJECT.encode(), b'a = """\n"\\"""" \n[b]\n[[c]]\nd = [[1], {e = 2}]\n[[c]]\n'],
         _TOML,
-        13_500,
+        6_750,
     ),
     Target(
         "pyproject",
@@ -245,7 +245,7 @@ TARGETS = (
         (GrockerError,),
         lambda: [PYPROJECT.encode(), PYPROJECT.encode() + b'[tool.grocker.services.www]\nwsgi = "a:b"\n'],
         (*_TOML, b"[tool.uv.sources]\n", b"dynamic = ", b"[[tool.uv.index]]\n", b"marker = "),
-        4_000,
+        2_000,
     ),
     Target(
         "script",
@@ -253,7 +253,7 @@ TARGETS = (
         (GrockerError,),
         lambda: [_SCRIPT.encode()],
         (b"# /// script\n", b"\n# ///\n", b"\n# ", *_TOML),
-        5_000,
+        2_500,
     ),
     Target(
         "dockerfile",
@@ -275,7 +275,7 @@ TARGETS = (
             b"\n  - ",
             b"!!python/name:x",
         ),
-        750,
+        350,
     ),
     Target(
         "front-end",
@@ -288,7 +288,7 @@ TARGETS = (
             )
         ],
         (b'"scripts"', b'"build"', b"--outdir=", b"../", b"outDir: '", b"resolve(__dirname, '"),
-        750,
+        350,
     ),
     Target(
         "modules",
@@ -306,7 +306,7 @@ TARGETS = (
             b"\nclass A:\n ",
             b"f'{A}/b'",
         ),
-        750,
+        350,
     ),
     Target(
         "dockerfile-start",
@@ -326,7 +326,7 @@ TARGETS = (
             b"uvicorn app:app",
             b"$PORT",
         ),
-        750,
+        350,
     ),
     Target(
         "npmrc",
@@ -339,7 +339,7 @@ TARGETS = (
             )
         ],
         (b"\n//a/:_authToken=", b"${HOME}", b":_password=", b"https://", b"@", b"\nca="),
-        750,
+        350,
     ),
     Target(
         "procfile",
@@ -347,7 +347,7 @@ TARGETS = (
         (GrockerError,),
         lambda: [b"web: gunicorn x.wsgi --bind :$PORT\n# c\nworker: python -m work\nrelease: ./migrate\n"],
         (b"\nweb: ", b": ", b"www", b"\n"),
-        20_000,
+        10_000,
     ),
     Target(
         "pip.conf",
@@ -357,7 +357,7 @@ TARGETS = (
             b"[global]\nindex-url = https://user:secret@example.com/simple\nextra-index-url =\n  https://example.org/\n"
         ],
         (b"[install]\n", b"trusted-host = ", b"cert = ", b"\n ", b"%(a)s"),
-        2_950,
+        1_450,
     ),
     Target(
         "names-of-images",
@@ -365,6 +365,6 @@ TARGETS = (
         (GrockerError,),
         lambda: [b"registry.example.com:5000/team/polls:1.0", b"polls@sha256:" + b"0a" * 32, b"linux/arm/v7"],
         (b"docker.io/", b"index.docker.io/", b"localhost/", b"[::1]", b"__", b"library/"),
-        20_000,
+        10_000,
     ),
 )

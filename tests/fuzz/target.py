@@ -31,7 +31,7 @@ class Target:
 
     ``run``: reads the bytes, raises one of ``answers`` for malformed ones, and AssertionError for a broken property.
     ``seeds``: made by code from the real formats. ``words``: what mutations insert. ``tries``: how many mutations the
-    slow tests try, about a second's worth.
+    slow tests try, about half a second's worth.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Target:
     answers: tuple[type[Exception], ...]
     seeds: Callable[[], Sequence[bytes]]
     words: tuple[bytes, ...] = ()
-    tries: int = 500
+    tries: int = 250
 
 
 @dataclass(frozen=True, slots=True)
