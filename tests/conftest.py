@@ -26,7 +26,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support import quarantine, rootless, side_by_side
+from tests.support import quarantine, rootless, side_by_side, tiers
 from tests.support.struct_types import keep_struct_types
 
 
@@ -141,9 +141,17 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-@pytest.hookimpl(trylast=True)  # once the others are deselected
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    side_by_side.arrange(items)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if tiers.is_spared(collection_path, config.option.markexpr) else None
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    lost = tiers.unnamed(items)
+    if lost:
+        raise pytest.UsageError("\n".join(["their modules do not name a marker, and would be spared:", *lost]))
+    yield
+    side_by_side.arrange(items)  # once the others are deselected
 
 
 @pytest.hookimpl(optionalhook=True)

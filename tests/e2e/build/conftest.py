@@ -158,7 +158,7 @@ def home_of(request: pytest.FixtureRequest) -> Callable[[int | None], Path]:
 
     def make(uid: int | None) -> Path:
         home = Path(tempfile.mkdtemp(prefix="grocker-home-", dir="/var/tmp"))
-        request.addfinalizer(lambda: shutil.rmtree(home, ignore_errors=True))
+        request.addfinalizer(lambda: subprocess.run(["rm", "-rf", home], check=False))  # quicker than Python
         if uid is not None:
             os.chown(home, uid, uid)
         return home

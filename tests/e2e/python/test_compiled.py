@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -128,7 +127,7 @@ def cache() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="grocker-compiled-", dir="/var/tmp"))
     subprocess.run(["cp", "--archive", "--reflink=auto", f"{compiler_cache()}/.", directory], check=True)
     yield directory
-    shutil.rmtree(directory, ignore_errors=True)
+    subprocess.run(["rm", "-rf", directory], check=False)  # a third of the time that Python takes
 
 
 def project(directory: Path, *requirements: str, more: str = "") -> Path:

@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.contract.conftest import folders  # noqa: F401 - a fixture
 from tests.e2e.contract.engine import Folders, variables
 from tests.e2e.contract.test_document import Application, HostLog, follow, log  # noqa: F401 - a fixture
-from tests.e2e.released.test_released import ENGINES, built
+from tests.e2e.released.test_released import built
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.long(50)]
 
@@ -32,7 +32,10 @@ open("labels.txt", "w").write(str(Label.objects.count()))
 _GIVEN = {"ARA_DATABASE_NAME": "/media/ara.sqlite", "ARA_ALLOWED_HOSTS": '["*"]', "ARA_TIME_ZONE": "UTC"}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "engine",
+    [pytest.param("docker", marks=pytest.mark.docker), pytest.param("podman", marks=pytest.mark.podman)],
+)
 def test_document_works_for_a_released_application(engine: str, folders: Folders, log: HostLog) -> None:  # noqa: F811
     image = built("ara[server]", engine)
     (folders.root / "ssh").mkdir()
