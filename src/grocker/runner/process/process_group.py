@@ -50,9 +50,9 @@ class GroupEnd:
         self._timer: Timer | None = None
         self._gone = False
 
-    def terminate(self) -> None:
-        """Ask the whole group to end; stopped processes are continued, so that they can."""
-        if signal_group(self._group, signal.SIGTERM):
+    def terminate(self, number: int = signal.SIGTERM) -> None:
+        """Ask the whole group to end, with that signal; stopped processes are continued, so that they can."""
+        if signal_group(self._group, number):
             signal_group(self._group, signal.SIGCONT)
 
     def check(self) -> None:

@@ -237,7 +237,8 @@ class SupervisedProcess:
             signal_process(self._watcher, signal.SIGKILL)
         if self._end is None:
             self._end = self._group_end(deadline)
-        self._end.terminate()
+        # The front's workers answer what they have accepted; what others leave behind may be anything.
+        self._end.terminate(self.spec.stop_signal if self.spec.front else signal.SIGTERM)
         self._end.check()
 
     def check(self) -> None:
