@@ -111,6 +111,17 @@ def test_program_is_waited_for_when_it_takes_less_than_it_may() -> None:
         assert command.run(script, action="testing", environment=ENVIRONMENT, seconds=seconds).status == 7
 
 
+def test_program_is_ended_when_it_never_reads_what_it_is_given() -> None:
+    with pytest.raises(UnavailableError, match=r"testing: sleep did not finish within 0\.2 s"):
+        command.run(["sleep", "1000"], action="testing", environment=ENVIRONMENT, stdin=bytes(1 << 20), seconds=0.2)
+
+
+def test_program_that_reads_slowly_gets_all_that_it_is_given() -> None:
+    words = ["sh", "-c", "sleep 0.2; wc -c"]
+    done = command.run(words, action="testing", environment=ENVIRONMENT, stdin=bytes(1 << 20))
+    assert done.stdout.split() == [str(1 << 20).encode()]
+
+
 def test_streamed_program_is_ended_when_it_closes_its_output_and_goes_on() -> None:
     with pytest.raises(UnavailableError, match=r"testing: sh did not finish within 0\.2 s"):
         stream("exec >&-; sleep 1000", seconds=0.2)
@@ -156,7 +167,9 @@ command.{call}(["sleep", "1000"], action="x", environment=dict(os.environ){more}
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("call", "more"), [("run", ""), ("stream", ", stdin=b'', on_line=print, seconds=1000")], ids=["run", "stream"]
+    ("call", "more"),
+    [("run", ""), ("run", ", seconds=1000"), ("stream", ", stdin=b'', on_line=print, seconds=1000")],
+    ids=["run", "run with a limit", "stream"],
 )
 def test_interrupt_that_comes_just_before_a_system_call_is_not_lost(call: str, more: str) -> None:
     script = _UNNOTICED.format(call=call, more=more)

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -72,9 +72,11 @@ def run(
         with _started(arguments, out, err, action, environment, directory, hint) as program:
             if meanwhile is not None:
                 meanwhile()
-            _feed(program, stdin)
-            if not _wait(program, deadline):
-                raise _too_slow(arguments[0], action, seconds, hint)
+            try:
+                _feed(program, stdin, deadline)
+                _wait(program, deadline)
+            except _LateError as error:
+                raise _too_slow(arguments[0], action, seconds, hint) from error
         said, complaints = (_tail(stream) for stream in (out, err))
         return Output(program.returncode, said, complaints.decode("utf-8", "replace"))
 
@@ -98,59 +100,68 @@ def stream(
     with open(os.memfd_create("stderr"), "w+b") as err:
         with _started(arguments, subprocess.PIPE, err, action, environment, None, hint) as program:
             assert program.stdout is not None
-            _feed(program, stdin)
             said, rest = bytearray(), b""
-            while chunk := _read_until(program.stdout, deadline):
-                said += chunk
-                del said[:-_MOST_STREAMED]
-                *lines, rest = (rest + chunk).split(b"\n")
-                rest = rest[-_LONGEST_LINE:]
-                for line in lines:
-                    on_line(line[-_LONGEST_LINE:].decode("utf-8", "replace"))
-            if chunk is None or not _wait(program, deadline):
-                raise _too_slow(arguments[0], action, seconds, hint)
+            try:
+                _feed(program, stdin, deadline)
+                while chunk := _read(program.stdout, deadline):
+                    said += chunk
+                    del said[:-_MOST_STREAMED]
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    rest = rest[-_LONGEST_LINE:]
+                    for line in lines:
+                        on_line(line[-_LONGEST_LINE:].decode("utf-8", "replace"))
+                _wait(program, deadline)
+            except _LateError as error:
+                raise _too_slow(arguments[0], action, seconds, hint) from error
         return Output(program.returncode, bytes(said), _tail(err).decode("utf-8", "replace"))
 
 
-def _read_until(source: IO[bytes], deadline: float) -> bytes | None:
-    """Some bytes of a pipe: none at its end, None after the deadline."""
-    return os.read(source.fileno(), 1 << 16) if _is_readable(source.fileno(), deadline) else None
+class _LateError(Exception):
+    """The deadline has passed."""
 
 
-def _feed(program: subprocess.Popen[bytes], data: bytes) -> None:
+def _feed(program: subprocess.Popen[bytes], data: bytes, deadline: float) -> None:
     assert program.stdin is not None
+    left, descriptor = memoryview(data), program.stdin.fileno()
+    os.set_blocking(descriptor, False)
     try:
-        program.stdin.write(data)
+        while left:
+            _wait_until_ready(descriptor, select.POLLOUT, deadline)
+            left = left[os.write(descriptor, left) :]
         program.stdin.close()
     except BrokenPipeError:
         pass  # it ended at once, and says why
 
 
-def _wait(program: subprocess.Popen[bytes], deadline: float) -> bool:
-    """Wait for the program; return whether it ended before the deadline."""
+def _read(source: IO[bytes], deadline: float) -> bytes:
+    """Some bytes of a pipe, none at its end."""
+    _wait_until_ready(source.fileno(), select.POLLIN, deadline)
+    return os.read(source.fileno(), 1 << 16)
+
+
+def _wait(program: subprocess.Popen[bytes], deadline: float) -> None:
     try:
         handle = os.pidfd_open(program.pid)
     except OSError:  # before Linux 5.3, or without a free descriptor
-        with suppress(subprocess.TimeoutExpired):
+        try:
             program.wait(max(0.0, deadline - time.monotonic()))
-        return program.returncode is not None
+        except subprocess.TimeoutExpired as error:
+            raise _LateError from error
+        return
     try:
-        is_ended = _is_readable(handle, deadline)
+        _wait_until_ready(handle, select.POLLIN, deadline)
     finally:
         os.close(handle)
-    if is_ended:
-        program.wait()
-    return is_ended
+    program.wait()
 
 
-def _is_readable(descriptor: int, deadline: float) -> bool:
-    """Wait for what the descriptor tells, in turns: a Ctrl-C that comes just before a system call is seen after it."""
+def _wait_until_ready(descriptor: int, event: int, deadline: float) -> None:
+    """Wait in turns: a Ctrl-C that comes just before a system call is seen after it."""
     poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
+    poll.register(descriptor, event)
     while not poll.poll(1000 * min(_TURN, max(0.0, deadline - time.monotonic()))):
         if time.monotonic() >= deadline:
-            return False
-    return True
+            raise _LateError
 
 
 @contextmanager
