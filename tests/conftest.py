@@ -142,14 +142,12 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    return True if tiers.is_spared(collection_path, config.option.markexpr) else None
+    return True if tiers.is_skipped(collection_path, config.option.markexpr) else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    lost = tiers.unnamed(items)
-    if lost:
-        raise pytest.UsageError("\n".join(["their modules do not name a marker, and would be spared:", *lost]))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    config.stash[tiers.NAMELESS] = tiers.find_nameless(items)
     yield
     side_by_side.arrange(items)  # once the others are deselected
 

@@ -19,8 +19,21 @@ def test_no_directory_of_tests_is_left_out(pytestconfig: pytest.Config) -> None:
     assert [path for path in files if any(fnmatch(part, one) for part in path.parts for one in patterns)] == []
 
 
+def test_markers_are_named_in_the_module_of_a_test_or_beside_it(pytestconfig: pytest.Config) -> None:
+    """The slow tier would lose the test. All modules are collected for the fast tier."""
+    assert pytestconfig.stash[tiers.NAMELESS] == []
+
+
+def test_marker_that_is_not_named_is_found(request: pytest.FixtureRequest) -> None:
+    assert tiers.find_nameless([request.node]) == []
+    request.node.add_marker("docker")
+    assert tiers.find_nameless([request.node]) == []  # this file names it, below
+    request.node.add_marker("podman")
+    assert tiers.find_nameless([request.node]) == [f"{request.node.nodeid}: podman"]
+
+
 @pytest.mark.parametrize(
-    ("text", "expression", "is_spared"),
+    ("text", "expression", "is_skipped"),
     [
         ("def test(): ...", "slow or docker", True),
         ("pytestmark = [pytest.mark.docker]", "slow or docker", False),
@@ -31,21 +44,13 @@ def test_no_directory_of_tests_is_left_out(pytestconfig: pytest.Config) -> None:
         ("def test(): ...", "", False),
     ],
 )
-def test_module_without_the_markers_that_are_asked_for_is_spared(
-    tmp_path: Path, text: str, expression: str, is_spared: bool
+def test_module_is_skipped_when_it_names_none_of_the_markers(
+    tmp_path: Path, text: str, expression: str, is_skipped: bool
 ) -> None:
     (tmp_path / "test_x.py").write_text(text)
-    assert tiers.is_spared(tmp_path / "test_x.py", expression) == is_spared
+    assert tiers.is_skipped(tmp_path / "test_x.py", expression) == is_skipped
 
 
-def test_marker_that_a_module_does_not_name_is_found(request: pytest.FixtureRequest) -> None:
-    assert tiers.unnamed([request.node]) == []
-    request.node.add_marker(pytest.mark.docker)
-    assert tiers.unnamed([request.node]) == []  # for this file names it, above
-    request.node.add_marker("podman")
-    assert tiers.unnamed([request.node]) == [f"{request.node.nodeid}: podman"]
-
-
-def test_spared_are_modules_of_the_slow_tier() -> None:
+def test_markers_are_those_that_make_test_asks_for() -> None:
     [expression] = re.findall(r"^THOROUGH := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert frozenset(expression.split(" or ")) == tiers._THOROUGH
+    assert frozenset(expression.split(" or ")) == tiers.MARKERS

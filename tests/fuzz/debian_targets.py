@@ -171,7 +171,7 @@ TARGETS = (
         8_500,
     ),
     Target(
-        "control", _read_control, (ValueError,), lambda: [_HELLO.stanza().encode(), b"a: b (>> 1~), c|d"], (), 20_000
+        "control", _read_control, (ValueError,), lambda: [_HELLO.stanza().encode(), b"a: b (>> 1~), c|d"], (), 10_000
     ),
     Target(
         "packages",

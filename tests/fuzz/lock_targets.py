@@ -228,7 +228,7 @@ TARGETS = (
     Target("poetry-lock", _read_poetry, (GrockerError,), lambda: [join(_POETRY, PYPROJECT)], _TOML, 1_550),
     Target("pdm-lock", _read_pdm, (GrockerError,), lambda: [_PDM.encode()], _TOML, 1_200),
     Target(
-        "pipfile-lock", _read_pipfile, (GrockerError,), lambda: [_PIPFILE.encode()], (b"{}", b"[]", b"\\n-e "), 10_000
+        "pipfile-lock", _read_pipfile, (GrockerError,), lambda: [_PIPFILE.encode()], (b"{}", b"[]", b"\\n-e "), 5_000
     ),
     Target(
         "requirement-files",

@@ -222,7 +222,7 @@ _AUTHS = {
 
 TARGETS = (
     Target(
-        "manifest", _read_manifest, (GrockerError,), _manifests, (*_JSON, b"@DIGEST@", b"@SIZE@", b'"size":-5'), 20_000
+        "manifest", _read_manifest, (GrockerError,), _manifests, (*_JSON, b"@DIGEST@", b"@SIZE@", b'"size":-5'), 10_000
     ),
     Target(
         "challenge",

@@ -74,10 +74,16 @@ def compiler_cache(uid: int = 0) -> Path:
     return made if uid == 0 else Path(once(f"compiler-cache-{uid}", lambda: _copy_for(made, uid)))
 
 
+def own_compiler_cache(cache: Path) -> Path:
+    """Make a cache as ``compiler_cache`` returns, which no other test uses; return it."""
+    _copy(compiler_cache(), cache, 0, left_out=("tmp",))
+    return cache
+
+
 def warm(cache: Path, uid: int = 0) -> Path:
     """Make a cache of that user with the packages of Debian's default suite, none of them unpacked; return it.
 
-    It is for tests that want a cache of their own, and not an empty one.
+    For tests that need a cache of their own, but not an empty one.
     """
     _copy(compiler_cache(), cache, uid, left_out=("tmp", "trees"))
     return cache

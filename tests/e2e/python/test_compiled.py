@@ -23,7 +23,7 @@ import pytest
 
 from tests.e2e.build.conftest import Anywhere, anywhere, home_of  # noqa: F401 - fixtures
 from tests.support import rootless
-from tests.support.compilers import compiler_cache, pack
+from tests.support.compilers import own_compiler_cache, pack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network, pytest.mark.root, pytest.mark.long(250)]
 UID = 4324
@@ -125,8 +125,7 @@ PyMODINIT_FUNC PyInit_made_up(void) {
 def cache() -> Iterator[Path]:
     """One cache for the builds of root, which they change."""
     directory = Path(tempfile.mkdtemp(prefix="grocker-compiled-", dir="/var/tmp"))
-    subprocess.run(["cp", "--archive", "--reflink=auto", f"{compiler_cache()}/.", directory], check=True)
-    yield directory
+    yield own_compiler_cache(directory)
     subprocess.run(["rm", "-rf", directory], check=False)  # a third of the time that Python takes
 
 
