@@ -115,7 +115,7 @@ def for_each(names: Iterable[str]) -> Callable[[Callable[[str], None]], Callable
                     rule(name)
                 except AssertionError as error:
                     broken[name] = str(error)
-            assert broken == {}
+            assert broken == {}, broken
 
         test.__name__, test.__doc__ = rule.__name__, rule.__doc__
         return test

@@ -24,8 +24,14 @@ def find_uv(context: Context, settings: Settings) -> python.Uv:
     return python.find_uv(environ, cache=context.store.root / "downloads" / "uv")
 
 
-def uv_settings(directory: Path) -> str:
-    """Return what the project's files tell uv about resolving, ``[tool.uv]`` and ``uv.toml``: answers depend on it."""
+def index_key(directory: Path | None, uv: python.Uv) -> str:
+    """Return what an answer of uv's depends on besides the question; for keys of answers that are kept."""
+    settings = _uv_settings(directory) if directory is not None else ""
+    return repr((settings, uv.variables(), python.local_packages_key(directory, uv.environment)))
+
+
+def _uv_settings(directory: Path) -> str:
+    """Return what the project's files tell uv about resolving, ``[tool.uv]`` and ``uv.toml``."""
     loaded = config_files.load_toml(directory / "pyproject.toml")
     table = loaded[0].get("tool", {}).get("uv", {}) if loaded is not None else {}
     own = directory / "uv.toml"

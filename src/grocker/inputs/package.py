@@ -15,7 +15,7 @@ from grocker.context import Context
 from grocker.errors import CorruptError, MissingError
 from grocker.inputs.application import Application, ApplicationRequest, WheelFile, read_application
 from grocker.inputs.documents import named_files, read_procfile
-from grocker.inputs.index import sdist_builder, uv_settings, wheel_target
+from grocker.inputs.index import index_key, sdist_builder, wheel_target
 from grocker.inputs.produced import Produced, lay_over
 from grocker.inputs.toolchain import DebianToolchain
 from grocker.inputs.tree_project import named_requirement_files
@@ -115,7 +115,7 @@ def resolve_build(request: ApplicationRequest, project: python.Project) -> tuple
         return _BuildAnswer(context.now, pins)
 
     asked = project.build_requires, python.oldest_python(release)
-    key = cache_key("build requirements", *asked, uv_settings(project.directory), uv.variables())
+    key = cache_key("build requirements", *asked, index_key(project.directory, uv))
     return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=request.refresh).pins
 
 

@@ -8,6 +8,7 @@ from grocker.inputs.application import Application, ApplicationRequest, WheelFil
 from grocker.inputs.index import (
     answer_of_pins,
     download_wheel,
+    index_key,
     rebuild_wheels,
     sdist_builder,
     wheel_target,
@@ -52,7 +53,7 @@ def _find(request: ApplicationRequest) -> tuple[PythonFile, str]:
                 ) from error
         return answer_of_pins(context, uv, [pin for pin in pins if pin.name == origin.name])
 
-    key = cache_key("release", origin.requirement, str(target), uv.variables())
+    key = cache_key("release", origin.requirement, str(target), index_key(None, uv))
     answer = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=request.refresh)
     rebuild_wheels(context, uv, answer.files, target, toolchain)
     return answer.files[0], answer.urls[answer.files[0].sha256]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from grocker.python.groups import find_group, group_requirements
     from grocker.python.indexes import hide_credentials, index_files
     from grocker.python.installed_wheel import Wheel
+    from grocker.python.local_packages import find_local_packages, local_packages_key
     from grocker.python.locks import LockFile, add_requirements, find_lock, read_declared, resolve_locked
     from grocker.python.locks.pinned import check_declared
     from grocker.python.locks.unread import check_unread, refuse_lock
@@ -80,6 +81,7 @@ _HOMES = {
     "credentials": ("refuse_expansion",),
     "groups": ("find_group", "group_requirements"),
     "indexes": ("hide_credentials", "index_files"),
+    "local_packages": ("find_local_packages", "local_packages_key"),
     "metadata": ("EntryPoint", "Metadata", "check_python"),
     "project": ("Project", "read_project"),
     "locks": ("LockFile", "add_requirements", "find_lock", "read_declared", "resolve_locked"),
@@ -153,6 +155,7 @@ __all__ = [
     "find_django",
     "find_exposed",
     "find_group",
+    "find_local_packages",
     "find_lock",
     "find_named_application",
     "find_sdist",
@@ -165,6 +168,7 @@ __all__ = [
     "is_current",
     "lacks_compiler",
     "local_files",
+    "local_packages_key",
     "lock_source",
     "locked_source",
     "marker_environment",

@@ -20,7 +20,7 @@ from grocker.regex import regex
 
 _UV_DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
 _UV_MORE = ("UV_INDEX", "UV_EXTRA_INDEX_URL")
-_ADDRESSES = (*_UV_DEFAULT, *_UV_MORE)
+ADDRESSES = (*_UV_DEFAULT, *_UV_MORE)
 _URL = regex(r"https?://[^\s`'\")]+")
 # A password may hold a slash that nobody encoded; what follows a host and its port is a path, which may hold an @.
 _CREDENTIALS = regex(r"(?<=://)(?:[^/@\s'\"`]*|[^/@:\s'\"`]*:(?!\d{1,5}/)[^\s'\"`]*)@")
@@ -37,7 +37,7 @@ def add_credentials(url: str, environment: Mapping[str, str]) -> str:
     ``environment``: uv's, see ``uv.Uv``. Use the result for a request only: never store or show it.
     """
     parts = urlsplit(url)
-    for text in " ".join(environment.get(name, "") for name in _ADDRESSES).split():
+    for text in " ".join(environment.get(name, "") for name in ADDRESSES).split():
         index = urlsplit(re.sub(r"^[\w-]+=", "", text))
         user, at, host = index.netloc.rpartition("@")
         if at and (index.scheme, host) == (parts.scheme, parts.netloc):
@@ -47,10 +47,11 @@ def add_credentials(url: str, environment: Mapping[str, str]) -> str:
 
 def index_files(environ: Mapping[str, str], etc: Path = Path("/etc")) -> tuple[Path, ...]:
     """Return the configuration files of uv and pip that name the host's index, whether they are there or not."""
-    return (_user_file(environ), etc / "uv" / "uv.toml", *pip_files(environ, etc))
+    return (user_file(environ), etc / "uv" / "uv.toml", *pip_files(environ, etc))
 
 
-def _user_file(environ: Mapping[str, str]) -> Path:
+def user_file(environ: Mapping[str, str]) -> Path:
+    """Return the user's configuration file of uv, whether it is there or not."""
     home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.config"
     return Path(home) / "uv" / "uv.toml"
 
@@ -72,7 +73,7 @@ def find_uv_indexes(directory: Path, environ: Mapping[str, str], etc: Path = Pat
 
 def index_tables(environ: Mapping[str, str], etc: Path = Path("/etc")) -> list[dict[str, Any]]:
     """Return what the user's and the system's ``uv.toml`` say."""
-    return [read_uv_table(_user_file(environ)), read_uv_table(etc / "uv" / "uv.toml")]
+    return [read_uv_table(user_file(environ)), read_uv_table(etc / "uv" / "uv.toml")]
 
 
 def project_tables(directory: Path) -> list[dict[str, Any]]:
@@ -89,14 +90,15 @@ def find_places(directory: Path, environ: Mapping[str, str], etc: Path = Path("/
     base = directory.absolute()
     found: dict[str, str] = {}
     own = (place / name for place in (base, *base.parents) for name in ("uv.toml", "pyproject.toml"))
-    for path in (*own, _user_file(environ), etc / "uv" / "uv.toml"):
+    for path in (*own, user_file(environ), etc / "uv" / "uv.toml"):
         shown = str(path.relative_to(base) if path.is_relative_to(base) else path)
-        for address in _addresses(read_uv_table(path)):
+        for address in named_addresses(read_uv_table(path)):
             found.setdefault(hide_credentials(address), shown if path.name == "uv.toml" else f"{shown} [tool.uv]")
     return found
 
 
-def _addresses(table: Mapping[str, Any]) -> Iterator[str]:
+def named_addresses(table: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the addresses and paths of indexes and of ``find-links`` in a configuration of uv."""
     given = [table.get("index-url")]
     for key in ("extra-index-url", "find-links", "index"):
         listed = table.get(key)

@@ -26,6 +26,7 @@ from grocker.python.build_identity import FORMAT, constraint, oldest_python, rea
 from grocker.python.build_tools import find_build_tools
 from grocker.python.former_tools import former_tools, is_outdated
 from grocker.python.indexes import project_tables
+from grocker.python.local_packages import local_packages_key
 from grocker.python.metadata import normalise_name
 from grocker.python.opened_sources import OpenedSource, open_source
 from grocker.python.project import Project, read_project
@@ -199,12 +200,8 @@ class SdistBuilder(msgspec.Struct, frozen=True):
 
         settings = repr(project_tables(self.directory)) if self.directory is not None else ""
         key = cache_key(
-            "build requirements of an sdist",
-            project.build_requires,
-            settings,
-            uv.variables(),
-            self.pinned,
-            oldest_python(release),
+            *("build requirements of an sdist", project.build_requires, self.pinned, oldest_python(release)),
+            *(settings, uv.variables(), local_packages_key(self.directory, uv.environment)),
         )
         return recent_answer(context.store, key, _BuildAnswer, ask, now=context.now, refresh=self.refresh).pins
 

@@ -14,7 +14,7 @@ from grocker.context import Context
 from grocker.errors import SettingsError
 from grocker.inputs.application import Application
 from grocker.inputs.archive import find_mirrors
-from grocker.inputs.index import rebuild_wheels, uv_settings, wheel_target
+from grocker.inputs.index import index_key, rebuild_wheels, wheel_target
 from grocker.inputs.pin_file import find_pin_file
 from grocker.inputs.request import Request
 from grocker.lock.answers import DebianAnswer, PythonAnswer
@@ -166,8 +166,7 @@ def python_answer(
             urls = python.find_addresses(missing, wheel_target(target), uv, workspace=scratch, directory=directory)
         return PythonAnswer(context.now, files, {str(key): url for key, url in urls.items()})
 
-    settings = uv_settings(directory) if directory else ""
-    key = cache_key("addresses", [f.sha256 for f in missing], str(wheel_target(target)), uv.variables(), settings)
+    key = cache_key("addresses", [f.sha256 for f in missing], str(wheel_target(target)), index_key(directory, uv))
     kept = recent_answer(context.store, key, PythonAnswer, ask, now=context.now, refresh=refresh)
     return PythonAnswer(context.now, files, kept.urls)
 

@@ -17,9 +17,9 @@ from grocker.errors import MissingError, SettingsError
 from grocker.inputs.application import Application
 from grocker.inputs.index import (
     answer_of_pins,
+    index_key,
     rebuild_wheels,
     sdist_builder,
-    uv_settings,
     wheel_target,
 )
 from grocker.inputs.pin_file import find_pin_file
@@ -164,8 +164,7 @@ def resolve_wheels(
         *(application.groups, own, str(wheels), python.marker_environment(wheels)),
         hashlib.sha256(local_file.read(lock.path)).hexdigest() if lock else "",
         _listed_key(listed),
-        uv_settings(directory) if directory else "",
-        uv.variables(),
+        index_key(directory, uv.with_options(listed.index_options, listed.places)),
         *constraints,
         keep_missing,
         submodules,

@@ -119,7 +119,8 @@ class Resolution(msgspec.Struct, frozen=True):
         # What requirement files get from the environment, no stat can tell: /proc/self/environ is never as it was.
         environ = ("/proc/self/environ",) if read_listed(context, self.uv, self.application).variables else ()
         local = python.local_files(context, self.wheels.files, project.directory) if project is not None else ()
-        return (*self.application.files, *environ, *local)
+        packages = python.find_local_packages(project.directory if project is not None else None, self.uv.environment)
+        return (*self.application.files, *environ, *local, *map(str, packages))
 
 
 def resolve_platforms(
