@@ -86,14 +86,16 @@ class Running:
         }
 
     def until(self, reached: Callable[[], object]) -> None:
-        limit = time.monotonic() + PATIENCE
+        limit, asked, last = time.monotonic() + PATIENCE, 0, ""
         while True:
+            asked += 1
             try:
                 if reached():
                     return
-            except OSError:
-                pass
-            assert time.monotonic() < limit, self.container.logs()
+                last = "answered"
+            except OSError as error:
+                last = repr(error)
+            assert time.monotonic() < limit, f"asked {asked} times, at last: {last}\n{self.container.logs()}"
             time.sleep(0.05)
 
 
