@@ -70,3 +70,11 @@ def test_local_packages_are_those_of_find_links_and_indexes_that_are_directories
     keyed = [Path(path).name for path, *_ in local_packages_key(project, environ)]
     assert sorted(keyed) == ["a-1.0.whl", "b-1.0.tar.gz", "c-1.0.zip", "d-1.0.whl"]
     assert find_local_packages(None, {}, tmp_path / "etc") == ()
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1", "file://[::1", "a\0b", "a" * 300, "/etc/passwd/a", "https://x.invalid/a"]
+)
+def test_address_that_means_no_path_has_no_packages(tmp_path: Path, address: str) -> None:
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS"):
+        assert find_local_packages(tmp_path, {name: address}, tmp_path / "etc") == ()

@@ -47,11 +47,17 @@ def add_credentials(url: str, environment: Mapping[str, str]) -> str:
 
 def index_files(environ: Mapping[str, str], etc: Path = Path("/etc")) -> tuple[Path, ...]:
     """Return the configuration files of uv and pip that name the host's index, whether they are there or not."""
-    return (user_file(environ), etc / "uv" / "uv.toml", *pip_files(environ, etc))
+    return (_user_file(environ), etc / "uv" / "uv.toml", *pip_files(environ, etc))
 
 
-def user_file(environ: Mapping[str, str]) -> Path:
-    """Return the user's configuration file of uv, whether it is there or not."""
+def uv_files(directory: Path | None, environ: Mapping[str, str], etc: Path) -> tuple[Path, ...]:
+    """Return where uv's configuration may be: in the project's directory, above it, the user's and the system's."""
+    places = (directory, *directory.parents) if directory is not None else ()
+    own = (place / name for place in places for name in ("uv.toml", "pyproject.toml"))
+    return (*own, _user_file(environ), etc / "uv" / "uv.toml")
+
+
+def _user_file(environ: Mapping[str, str]) -> Path:
     home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME') or '/nonexistent'}/.config"
     return Path(home) / "uv" / "uv.toml"
 
@@ -73,7 +79,7 @@ def find_uv_indexes(directory: Path, environ: Mapping[str, str], etc: Path = Pat
 
 def index_tables(environ: Mapping[str, str], etc: Path = Path("/etc")) -> list[dict[str, Any]]:
     """Return what the user's and the system's ``uv.toml`` say."""
-    return [read_uv_table(user_file(environ)), read_uv_table(etc / "uv" / "uv.toml")]
+    return [read_uv_table(_user_file(environ)), read_uv_table(etc / "uv" / "uv.toml")]
 
 
 def project_tables(directory: Path) -> list[dict[str, Any]]:
@@ -89,8 +95,7 @@ def find_places(directory: Path, environ: Mapping[str, str], etc: Path = Path("/
     """
     base = directory.absolute()
     found: dict[str, str] = {}
-    own = (place / name for place in (base, *base.parents) for name in ("uv.toml", "pyproject.toml"))
-    for path in (*own, user_file(environ), etc / "uv" / "uv.toml"):
+    for path in uv_files(base, environ, etc):
         shown = str(path.relative_to(base) if path.is_relative_to(base) else path)
         for address in named_addresses(read_uv_table(path)):
             found.setdefault(hide_credentials(address), shown if path.name == "uv.toml" else f"{shown} [tool.uv]")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from stat import S_ISDIR
 from urllib.parse import unquote, urlsplit
 
-from grocker.python.indexes import ADDRESSES, named_addresses, read_uv_table, user_file
+from grocker.python.indexes import ADDRESSES, named_addresses, read_uv_table, uv_files
 from grocker.regex import regex
 
 _PACKAGE = regex(r"\.(whl|zip|html|json|t(ar\.)?(gz|bz2|xz))$")
@@ -23,11 +24,8 @@ def find_local_packages(
     one. ``environment``: uv's, see ``uv.Uv``.
     """
     base = (directory or Path()).absolute()
-    above = (base, *base.parents) if directory is not None else ()
-    files = (*(place / name for place in above for name in ("uv.toml", "pyproject.toml")), user_file(environment))
-    named = [
-        (file.parent, one) for file in (*files, etc / "uv" / "uv.toml") for one in named_addresses(read_uv_table(file))
-    ]
+    files = uv_files(base if directory is not None else None, environment, etc)
+    named = [(file.parent, one) for file in files for one in named_addresses(read_uv_table(file))]
     named += [(base, one) for name in ADDRESSES for one in environment.get(name, "").split()]
     named += [(base, one) for one in environment.get("UV_FIND_LINKS", "").split(",") if one]
     tops = {path for where, address in named if (path := _local_path(where, address)) is not None}
@@ -50,8 +48,15 @@ def local_packages_key(directory: Path | None, environment: Mapping[str, str]) -
 
 
 def _local_path(base: Path, address: str) -> Path | None:
+    """Return the path that an address means, whether it is there or not; None for one that means none."""
     address = re.sub(r"^[\w-]+=", "", address)
-    if "://" not in address:
-        return base / address
-    parts = urlsplit(address)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+    try:
+        parts = urlsplit(address)
+        if "://" in address and parts.scheme != "file":
+            return None
+        path = Path(unquote(parts.path)) if parts.scheme == "file" else base / address
+        with suppress(FileNotFoundError):
+            path.stat()
+    except (OSError, ValueError):  # uv says what is wrong with it
+        return None
+    return path
