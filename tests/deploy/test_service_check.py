@@ -21,6 +21,13 @@ grocker: www: given up
     [
         (TRACEBACK, "  " + "\n  ".join(TRACEBACK.splitlines()[2:5])),
         (TRACEBACK.replace("KeyError", "OSError") + TRACEBACK, "  " + "\n  ".join(TRACEBACK.splitlines()[2:5])),
+        (
+            TRACEBACK.replace("    import", "[1] [INFO] Booting worker\nINFO: up\n    import"),
+            "  " + "\n  ".join(TRACEBACK.splitlines()[2:5]),
+        ),
+        ("Traceback (most recent call last):\n  a\nshop.error\nb\n", "    a\n  shop.error"),
+        ("Traceback (most recent call last):\n  a\nstopped\nb\n", "    a\n  stopped"),
+        ("Traceback (most recent call last):\n  a\n", "    a"),
         ("a\n\nb\n", "  a\n  b"),
         ("\n".join(map(str, range(20))), "\n".join(f"  {number}" for number in range(12, 20))),
         ("Traceback (most recent call last):\n", "  no output"),

@@ -10,12 +10,15 @@ from grocker.command import run
 from grocker.deploy.engine_run import EngineName
 from grocker.errors import SettingsError, UnavailableError
 from grocker.progress import Progress
+from grocker.regex import regex
 from grocker.runner.contract import names
 
 _SECONDS = 120
 _SHOWN = 8
 """lines of the log"""
 _INTERVAL = 0.5
+_EXCEPTION = regex(r"((\w+\.)+\w+|[A-Z]\w*[a-z]\w*)(:|$)")
+"""a traceback's last line: the exception's type, and its message if it has one; not ``INFO:`` or ``grocker:``"""
 
 
 def check_service(
@@ -61,14 +64,17 @@ def check_service(
 
 
 def end_of_log(text: str) -> str:
-    """Return the end of the last traceback in a log, or else its last lines, indented."""
+    """Return the end of the last traceback in a log, or else its last lines, indented.
+
+    Of a traceback, lines that other processes wrote between its own are left out.
+    """
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     starts = [number for number, line in enumerate(lines) if "Traceback (most recent call last)" in line]
     if starts:
-        inside = starts[-1] + 1
-        while inside < len(lines) and lines[inside].startswith(" "):
-            inside += 1
-        lines = lines[starts[-1] + 1 : inside + 1]
+        after = lines[starts[-1] + 1 :]
+        outer = [number for number, line in enumerate(after) if not line.startswith(" ")]
+        ends = [number for number in outer if _EXCEPTION.match(after[number])] or outer or [len(after)]
+        lines = [line for line in after[: ends[0]] if line.startswith(" ")] + after[ends[0] : ends[0] + 1]
     return "\n".join(f"  {line}" for line in lines[-_SHOWN:]) or "  no output"
 
 

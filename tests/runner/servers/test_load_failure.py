@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
 import subprocess
 import sys
 import time
@@ -87,6 +88,20 @@ def test_workers_that_fail_at_once_print_one_traceback(tmp_path: Path) -> None:
     program = f"from grocker.runner.servers import load_failure as l; l.report({str(tmp_path)!r}, KeyError('A'))"
     workers = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) for _ in range(6)]
     assert sum(worker.communicate(timeout=PATIENCE)[1].count("KeyError") for worker in workers) == 1
+
+
+def test_traceback_is_written_at_once(tmp_path: Path) -> None:
+    """Between lines that are written one by one, other processes' lines would stand."""
+    program = (
+        "from grocker.runner.servers import load_failure\n"
+        f"try: {{}}['A']\nexcept KeyError as error: load_failure.report({str(tmp_path)!r}, error)"
+    )
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps what was written apart
+    with ours, theirs:
+        subprocess.run([sys.executable, "-c", program], stderr=theirs.fileno(), check=True)
+        written = ours.recv(1 << 16)
+    assert written.startswith(b"Traceback (most recent call last):\n  ")
+    assert written.endswith(b"\nKeyError: 'A'\n")
 
 
 def test_reason_is_printed_when_it_cannot_be_recorded(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

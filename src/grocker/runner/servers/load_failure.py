@@ -71,9 +71,11 @@ def _print(error: BaseException | str) -> None:
     if isinstance(error, BaseException):
         import traceback
 
-        traceback.print_exception(type(error), error, error.__traceback__)
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     else:
-        sys.stderr.write(f"{error}\n")
+        text = f"{error}\n"
+    # At once: what other processes of the server write meanwhile would stand between the lines.
+    sys.stderr.write(text)
     sys.stderr.flush()
 
 
