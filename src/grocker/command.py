@@ -175,7 +175,7 @@ def _started(
     hint: str | None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program; kill it with its process group if the block does not end well."""
-    interrupts = _Interrupts()
+    interrupts = HeldInterrupts()
     try:
         interrupts.hold()
         program = subprocess.Popen(
@@ -252,7 +252,7 @@ def close_environment() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-class _Interrupts:
+class HeldInterrupts:
     """Holds back what signals raise (Ctrl-C) while a program starts: within Popen, it would leave the program running.
 
     Python interrupts the main thread only. Other threads are noted, for ``kill_running`` to wait for.
@@ -263,7 +263,7 @@ class _Interrupts:
         self._came: list[int] = []
 
     def hold(self) -> None:
-        """Note the signals that come from now on, and do nothing."""
+        """Only note the signals that come from now on; whoever calls this calls ``release``."""
         _starting.add(threading.get_ident())
         if threading.current_thread() is not threading.main_thread():
             return

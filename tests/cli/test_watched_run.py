@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -74,6 +74,31 @@ def test_new_version_runs_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_watched(watch, lambda image: [str(program), "run", image], first.delivered[0].place)
     assert (tmp_path / "log").read_text() == "".join(f"run shop:{number}\nstopped\n" for number in (1, 2, 3))
+
+
+def test_interrupt_while_the_container_is_being_started_stops_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, start = write_engine(tmp_path), subprocess.Popen.__init__
+
+    def interrupted(self: subprocess.Popen[bytes], *arguments: Any, **options: Any) -> None:
+        monkeypatch.setattr(subprocess.Popen, "__init__", start)
+        start(self, *arguments, **options)
+        wait_until((tmp_path / "pid").exists)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_watched(Watch(unexpected), lambda image: [str(program), "run", image], "shop:1")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (tmp_path / "log").read_text() == "run shop:1\nstopped\n"
+
+
+def unexpected() -> Built:
+    raise AssertionError
 
 
 @pytest.fixture

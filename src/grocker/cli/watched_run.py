@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from grocker.cli import interrupt
 from grocker.cli.terminal import Style
+from grocker.command import HeldInterrupts
 
 if TYPE_CHECKING:
     from grocker.cli.watch import Watch
@@ -19,17 +20,27 @@ _AGAIN = 0.5
 """seconds after which a container that still runs is stopped again"""
 
 
-class RunningContainer:
-    """A container that the engine's command line runs, in a session of its own: Ctrl-C is not for it."""
+class WatchedContainer:
+    """The container of that name, which an engine's command line runs."""
 
-    def __init__(self, line: Sequence[str], name: str) -> None:
-        """``line``: ``docker run …`` with ``name`` as the container's name."""
-        self._engine, self._name = line[0], name
-        self._client = subprocess.Popen(line, stdin=subprocess.DEVNULL, start_new_session=True)
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._engine = ""
+        self._client: subprocess.Popen[bytes] | None = None
+
+    def start(self, line: Sequence[str]) -> None:
+        """Start it with ``docker run …``, in a session of its own: Ctrl-C is not for it."""
+        self._engine = line[0]
+        interrupts = HeldInterrupts()
+        try:
+            interrupts.hold()
+            self._client = subprocess.Popen(line, stdin=subprocess.DEVNULL, start_new_session=True)
+        finally:
+            interrupts.release()
 
     def stop(self) -> None:
         """Stop it as the engine does, TERM first, and wait until it is removed and its ports are free."""
-        while True:
+        while self._client is not None:
             # It may have ended by itself, which is no error here; or not have started yet.
             subprocess.run([self._engine, "stop", self._name], capture_output=True, check=False)
             try:
@@ -47,12 +58,13 @@ def run_watched(watch: Watch, line_of: Callable[[str], Sequence[str]], image: st
     style = Style.of(sys.stderr, os.environ)
     name = f"grocker-watch-{os.getpid()}"
 
-    def start(image: str) -> RunningContainer:
+    def start(image: str) -> None:
         engine, command, *rest = line_of(image)
-        return RunningContainer([engine, command, "--name", name, *rest], name)
+        container.start([engine, command, "--name", name, *rest])
 
-    container = start(image)
+    container = WatchedContainer(name)
     try:
+        start(image)
         while True:
             before = watch.digest
             built = watch.next()
@@ -60,7 +72,7 @@ def run_watched(watch: Watch, line_of: Callable[[str], Sequence[str]], image: st
                 continue
             sys.stderr.write(f"{style.dim(f'restarting with {built.names[0]}')}\n")
             container.stop()
-            container = start(built.delivered[0].place)
+            start(built.delivered[0].place)
     except KeyboardInterrupt:
         interrupt.acknowledge()  # stopping takes as long as the engine gives the container
         raise
