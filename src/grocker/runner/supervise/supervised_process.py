@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _LEFTOVERS = 2.0  # seconds until what a dead process left in its group is killed
 _LOADS = 2  # attempts to load an application: what is missing will still be missing
 _LAST_LINE = 300  # characters of it in a message
-_KEYPRESS = 0.2  # seconds in which the watcher reports that Ctrl-C ended the process
+_KEYPRESS = 1.0  # seconds in which the watcher reports that Ctrl-C ended the process
 
 
 class ProcessSpec(Value):
