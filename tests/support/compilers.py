@@ -1,4 +1,4 @@
-"""A cache that has what compiling takes: made once a run by a build that compiles, and copied once for each user."""
+"""A cache that has what compiling takes: made once a run by a build that compiles, and copied for each user."""
 
 from __future__ import annotations
 
@@ -70,13 +70,18 @@ def compiler_cache(uid: int = 0) -> Path:
 
     Other tests use it at the same time.
     """
-    made = Path(once("compiler-cache", _make))
-    return made if uid == 0 else Path(once(f"compiler-cache-{uid}", lambda: _copy_for(made, uid)))
+
+    def make() -> str:
+        cache = directory() / f"compilers-{uid}"
+        _copy(cache, uid)
+        return str(cache)
+
+    return Path(once(f"compiler-cache-{uid}", make))
 
 
 def own_compiler_cache(cache: Path) -> Path:
     """Make a cache as ``compiler_cache`` returns, which no other test uses; return it."""
-    _copy(compiler_cache(), cache, 0, left_out=("tmp",))
+    _copy(cache, 0)
     return cache
 
 
@@ -85,19 +90,13 @@ def warm(cache: Path, uid: int = 0) -> Path:
 
     For tests that need a cache of their own, but not an empty one.
     """
-    _copy(compiler_cache(), cache, uid, left_out=("tmp", "trees"))
+    _copy(cache, uid, left_out=("trees",))
     return cache
 
 
-def _copy_for(made: Path, uid: int) -> str:
-    target = made.with_name(f"{made.name}-{uid}")
-    _copy(made, target, uid, left_out=("tmp",))
-    return str(target)
-
-
-def _copy(made: Path, target: Path, uid: int, left_out: Collection[str]) -> None:
+def _copy(target: Path, uid: int, left_out: Collection[str] = ()) -> None:
+    made = Path(once("compiler-cache", _make))
     (target / "v1").mkdir(parents=True)
-    # Builds that use the cache meanwhile create and remove files in its directory for temporary ones.
     kept = [path for path in (made / "v1").iterdir() if path.name not in left_out]
     subprocess.run(["cp", "--archive", "--reflink=auto", *kept, target / "v1"], check=True)
     if uid:
@@ -105,6 +104,7 @@ def _copy(made: Path, target: Path, uid: int, left_out: Collection[str]) -> None
 
 
 def _make() -> str:
+    """Make the one that is only copied: from one that builds use, files go away while it is copied."""
     directory().chmod(0o711)
     cache = directory() / "compilers"
     project = write_project(directory() / "compiled")

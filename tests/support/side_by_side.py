@@ -60,6 +60,16 @@ def turn(*, alone: bool) -> Iterator[None]:
 
 
 @contextmanager
+def processes_of_nobody(*, alone: bool) -> Iterator[None]:
+    """Build in a chroot, beside other tests or ``alone``: the kernel counts the processes of all such builds together.
+
+    For tests that another worker runs than the ``xdist_group`` of this name.
+    """
+    with _locked(directory() / "nobody", fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
 def _locked(path: Path, kind: int) -> Iterator[None]:
     with path.open("a+") as file:
         # Not flock: a process that a test forks and leaves behind would keep the lock.

@@ -178,7 +178,7 @@ def test_headers_have_a_deadline_as_a_whole() -> None:
         began = time.monotonic()
         error = failure(f"{url}/", read_timeout=0.5)
         assert error.message.endswith("timeout waiting for the answer")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
 
 
 @contextmanager
@@ -219,7 +219,7 @@ def test_long_body_is_refused_by_a_response_that_comes_before_its_end(tls: bool,
     """The status counts, not that the body could not be sent."""
     with (
         refusing(tls=tls, closes=closes) as url,
-        Transport(environ={"SSL_CERT_FILE": str(CERTIFICATE)}, attempts=1, read_timeout=2) as transport,
+        Transport(environ={"SSL_CERT_FILE": str(CERTIFICATE)}, attempts=1, read_timeout=5) as transport,
         pytest.raises(UnavailableError, match="answered 413 Too Large"),
     ):
         transport.open("PUT", url, action="sending", body=io.BytesIO(bytes(50 << 20)), size=50 << 20)
@@ -290,9 +290,9 @@ def test_stalled_body_is_waited_for_once(status: int) -> None:
         thread = threading.Thread(target=send, args=(listening,), daemon=True)
         thread.start()
         began = time.monotonic()
-        with Transport(environ={}, attempts=1, read_timeout=2) as transport, pytest.raises(GrockerError):
+        with Transport(environ={}, attempts=1, read_timeout=5) as transport, pytest.raises(GrockerError):
             transport.open("GET", f"http://127.0.0.1:{listening.getsockname()[1]}/", action="reading").read()
-        assert time.monotonic() - began < 3.8
+        assert time.monotonic() - began < 9.5
         done.set()
         thread.join()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tools.bench.host import BenchError, as_root, program, run
 
 BASE = "python:3.11-slim"
-_UP = 60.0
+_UP = 300.0
 """seconds that the daemon has to answer"""
 
 
@@ -103,12 +103,10 @@ class Engine:
         container = self.docker("run", "--detach", *options, tag, *arguments).strip()
         try:
             self._soon("exec", container, *migrate)
-            answer = ""
-            for _ in range(40):
-                answer = self.docker("exec", container, "python3", "-c", _ASK)
-                if answer.startswith("200 "):
-                    break
+            answer, limit = "", time.monotonic() + _UP
+            while not answer.startswith("200 ") and time.monotonic() < limit:
                 time.sleep(0.25)
+                answer = self.docker("exec", container, "python3", "-c", _ASK)
             if answer.strip() != f"200 {expected}":
                 logs = self.docker("logs", container)
                 raise BenchError(f"{tag} does not serve the site: {answer.strip()}, not 200 {expected}\n{logs}")

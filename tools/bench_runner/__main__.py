@@ -41,6 +41,7 @@ class Scale:
     turns: int = 4
     turn: int = 3
     orphans: float = 6.0
+    settle: float = 0.5
     lines: int = 1_000_000
     rate: int = 100_000
     rounds: int = 2
@@ -57,6 +58,7 @@ QUICK = Scale(
     turns=1,
     turn=1,
     orphans=0.5,
+    settle=10.0,
     lines=20_000,
     rate=50_000,
     rounds=1,
@@ -124,7 +126,7 @@ def measure(where: lab.Lab, scale: Scale, only: list[str]) -> list[Row]:
     if "throughput" in only:
         done("throughput", throughput.measure(where, gunicorn, scale.turns, scale.turn, scale.warm))
     if "orphans" in only:
-        done("orphans", orphans.measure(where, scale.orphans))
+        done("orphans", orphans.measure(where, scale.orphans, scale.settle))
     if "lines" in only:
         done("lines", log_lines.measure(where, scale.lines, scale.rate, scale.rounds))
     if "cron" in only:

@@ -11,7 +11,7 @@ from tools.bench_runner.figures import Row, Verdict, in_turn, ratios
 from tools.bench_runner.lab import BARE, RUNNER, SUPERVISORD, Lab, get, new_name
 
 SIDES = (RUNNER, BARE, SUPERVISORD)
-_LONGEST = 30.0
+_LONGEST = 300.0
 _EVERY = 0.001
 
 

@@ -32,7 +32,7 @@ NEEDED = (
 """programs of the host, and Debian's packages of them; supervisor and gunicorn are in the image"""
 VENV = "/opt/venv/bin"
 _HERE = Path(__file__).parent
-_PATIENCE = 60.0
+_PATIENCE = 300.0
 """seconds for a container to answer, or to be done"""
 _SUPERVISORD = """\
 [supervisord]

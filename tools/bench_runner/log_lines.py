@@ -159,10 +159,12 @@ def rsyslogd(place: Path) -> Iterator[Path]:
 
 
 def records(path: Path) -> int:
-    """How many have come that are the service's, once no more come."""
+    """How many have come that are the service's, once no more come; 0 while there is no file."""
     size = -1
     while size != (size := path.stat().st_size if path.exists() else 0):
         time.sleep(_SETTLED)
+    if not size:
+        return 0
     with path.open("rb") as records:
         return sum(b": line " in record for record in records)
 

@@ -14,12 +14,10 @@ from tools.bench_runner.lab import RUNNER, SUPERVISORD, TINI, Container, Lab, ge
 SIDES = (RUNNER, TINI, SUPERVISORD)
 _EVERY = 0.02
 """seconds between two probes"""
-_AFTER = 0.5
-"""seconds after the last orphan, at which none may be left"""
 
 
-def measure(lab: Lab, seconds: float) -> list[Row]:
-    """``seconds``: of making orphans under each side."""
+def measure(lab: Lab, seconds: float, settle: float) -> list[Row]:
+    """``seconds``: of making orphans under each side. ``settle``: seconds after the last, at which none may be left."""
     rates: dict[str, list[float]] = {}
     left: dict[str, list[float]] = {}
     probes: list[float] = []
@@ -33,16 +31,15 @@ def measure(lab: Lab, seconds: float) -> list[Row]:
                     wait_until(container.address, 8081, "/livez", every=0.01)
                     probes = _probe(container, seconds)
                 made, lasted, refused = container.result()
-            time.sleep(_AFTER)
             rates[side] = [made / lasted]
-            left[side] = [float(container.zombies())]
+            left[side] = [float(_left(container, settle))]
             each = container.processor() / made * 1e6
             note = f"{side}: {max(waiting)} waiting at most, {each:.0f} µs of process 1 for each"
             notes.append(note + (f", {refused:.0f} refused" if refused else ""))
     return [
         Row("orphans made while process 1 takes them", "orphans/s", rates, notes=tuple(notes)),
         Row(
-            f"zombies left {_AFTER:g} s after",
+            f"zombies left {settle:g} s after",
             "",
             left,
             (Verdict(tuple(left[RUNNER]), "{}", 0),),
@@ -55,6 +52,14 @@ def measure(lab: Lab, seconds: float) -> list[Row]:
             (f"p50 {_percentile(probes, 0.5):.1f} ms, p99 {_percentile(probes, 0.99):.1f} ms",),
         ),
     ]
+
+
+def _left(container: Container, settle: float) -> int:
+    """How many zombies there are after so many seconds; 0 as soon as there is none: there will be no more."""
+    limit = time.monotonic() + settle
+    while (found := container.zombies()) and time.monotonic() < limit:
+        time.sleep(0.05)
+    return found
 
 
 @contextmanager

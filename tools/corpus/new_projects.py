@@ -17,7 +17,7 @@ from grocker.python import Uv, find_uv
 from tools.bench.host import BenchError, run
 
 Make = Callable[[Path, Uv], Path]
-_SECONDS = 60.0
+_SECONDS = 300.0
 """for an answer, or a line of the log"""
 _FASTAPI = """
 from fastapi import FastAPI
@@ -162,11 +162,11 @@ def try_new(project: NewProject, program: Sequence[str], place: Path, cache: Pat
     built = time.monotonic()
     try:
         with _started(program, image, project.words) as container:
-            _wait(project, program, container)
+            first, *others = project.pages or (("", project.says),)
+            _wait(project, program, container, *first)
             answered = time.monotonic()
-            for page, text in project.pages[1:]:
-                if text not in (found := _get(_address(program, container), page)):
-                    raise BenchError(f"{project.name}: {page} does not contain {text!r}: {found[:200]!r}")
+            for page, text in others:
+                _wait(project, program, container, page, text)
     finally:
         run([*program, "image", "rm", "--force", image])
     return Seconds(made - began, built - made, answered - built)
@@ -198,19 +198,16 @@ def _started(program: Sequence[str], image: str, words: Sequence[str]) -> Iterat
         run([*program, "rm", "--force", "--volumes", name])
 
 
-def _wait(project: NewProject, program: Sequence[str], container: str) -> None:
-    """Wait for the first answer. Raises BenchError if there is none."""
+def _wait(project: NewProject, program: Sequence[str], container: str, page: str, text: str) -> None:
+    """Wait until a page has a text in it, or the log where ``page`` is empty. Raises BenchError if it never has."""
     limit = time.monotonic() + _SECONDS
     while True:
-        if project.pages:
-            page, text = project.pages[0]
-            found = _get(_address(program, container), page)
-        else:
-            text, found = project.says, run([*program, "logs", container])
+        found = _get(_address(program, container), page) if page else run([*program, "logs", container])
         if text in found:
             return
         if time.monotonic() > limit:
-            raise BenchError(f"{project.name}: no {text!r}:\n{found}\n{run([*program, 'logs', container])}")
+            where, log = page or "the log", run([*program, "logs", container])
+            raise BenchError(f"{project.name}: no {text!r} in {where}:\n{found}\n{log}")
         time.sleep(0.05)
 
 

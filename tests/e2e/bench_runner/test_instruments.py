@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.patience import PATIENCE
+from tests.support.processes import wait_until
 from tools.bench.host import BenchError, run
 from tools.bench_runner import lab, log_lines
 from tools.bench_runner.__main__ import NAMES, QUICK, measure
@@ -84,4 +85,4 @@ def test_records_are_counted_that_rsyslogd_wrote(where: Lab) -> None:
             for number in range(50):
                 sender.send(f"<182>Nov 22 20:00:00 bench.lines[7]: line {number}".encode())
             sender.send(b"<182>Nov 22 20:00:00 bench.grocker[1]: something else")
-        assert log_lines.records(place / "records") == 50
+        wait_until(lambda: log_lines.records(place / "records") == 50)

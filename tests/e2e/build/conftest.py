@@ -138,10 +138,12 @@ def anywhere() -> Iterator[Anywhere]:
     for pattern in (*_INSTALLED, *_INSTALLED_TOO):
         for found in installed.glob(pattern):
             if found.is_dir():
-                shutil.copytree(found, site / found.name)  # with bytecode: users cannot write it there
+                # With bytecode: users cannot write it there. What other processes of this run write now has a name of
+                # its own until it is complete.
+                shutil.copytree(found, site / found.name, ignore=shutil.ignore_patterns("*.pyc.*"))
             else:
                 shutil.copy(found, site / found.name)
-    shutil.copytree(ROOT / "src" / "grocker", site / "grocker")
+    shutil.copytree(ROOT / "src" / "grocker", site / "grocker", ignore=shutil.ignore_patterns("*.pyc.*"))
     from uv import find_uv_bin
 
     (site / "bin").mkdir()

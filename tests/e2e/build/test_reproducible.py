@@ -55,7 +55,7 @@ def test_two_builds_give_one_digest_when_everything_around_them_differs(
     first_home, second_home = home_of(None), home_of(4321)
     first = anywhere.build(
         anywhere.polls,
-        *("--output", "store"),
+        *("--output", "store", "--refresh"),  # the second asks now, too
         environment=anywhere.environment(first_home, TZ="UTC", LC_ALL="C.UTF-8", **shared_cache()),
         directory=anywhere.polls,
     )

@@ -121,14 +121,13 @@ def test_H1_served_application_is_ready_once_a_worker_has_it(engine: Engine, fol
         assert container.stop() == 0
 
 
-_CRASHES = "print('up', flush=True); raise SystemExit(3)"
 _HANGS = "print('up', flush=True)\nimport time\ntime.sleep(1000)\napplication = None\n"
 
 
 @pytest.mark.parametrize(
     "service",
     [
-        _command(_CRASHES, restart=RestartLimit(times=50, seconds=600)),
+        Service(command="echo up; exit 3", restart=RestartLimit(times=50, seconds=600)),
         _command(_ANSWERS, ready="/ready"),
         _command(_NOTIFIES, ready="notify"),
         Service(wsgi="hangs:application", workers=1, env={"PYTHONPATH": "/scripts"}),
@@ -153,9 +152,9 @@ def test_H5_health_with_ready_fails_while_nothing_works(
 
 @pytest.mark.fault(number=33)
 def test_H1_not_ready_from_the_moment_that_it_is_asked_to_stop(docker: Engine, services: Services) -> None:
-    text = "import signal, time\nsignal.signal(15, lambda *_: print('got 15', flush=True))\nprint('up', flush=True)\n"
-    table = {"x": _command(text + "while True: time.sleep(0.1)")}
-    options = [*services(docker, table), *variables({"GROCKER_STOP_TIMEOUT": "3"})]
+    ends = "echo got 15; until [ -e /tmp/over ]; do sleep 0.05; done; exit 4"
+    table = {"x": Service(command=f"trap '{ends}' TERM; echo up; while :; do sleep 0.05; done", restart=_ONCE)}
+    options = [*services(docker, table), *variables({"GROCKER_STOP_TIMEOUT": "60"})]
     with docker.started("start", "x", options=options) as container:
         container.wait_for("up")
         _until(container, "/readyz", 200)
@@ -165,7 +164,8 @@ def test_H1_not_ready_from_the_moment_that_it_is_asked_to_stop(docker: Engine, s
         assert _ask(container, "/livez")[0] == 200
         assert _ask(container, "/startupz")[0] == 200
         assert "the container is stopping" in _ask(container, "/readyz?verbose")[1]
-        assert container.wait() == 137
+        container.exec("touch", "/tmp/over")
+        assert container.wait() == 0
 
 
 def test_H1_command_is_ready_when_it_accepts_or_when_it_has_run_for_a_second(

@@ -256,9 +256,9 @@ def _seconds(logs: str, words: str) -> float:
 @pytest.mark.fault(number=25)
 def test_K3_time_limit_kills_what_does_not_listen(docker: Engine, crontab: Callable[..., list[str]]) -> None:
     deaf = "trap '' TERM; (trap '' TERM; sleep 321; sleep 321) & sleep 321; sleep 321"
-    text = f"# grocker: name=deaf timeout=1s\n@reboot {deaf}\n"
+    text = f"# grocker: name=deaf timeout=10s\n@reboot {deaf}\n"
     with docker.started("cron", options=crontab(text)) as container:
-        assert _seconds(container.wait_for("failed: timeout of 1 s, SIGKILL, "), "SIGKILL, ") >= 6
+        assert _seconds(container.wait_for("failed: timeout of 10 s, SIGKILL, "), "SIGKILL, ") >= 15
         assert "sleep" not in container.engine.check("top", container.name)
 
 
@@ -329,13 +329,13 @@ def test_K4_run_is_logged_line_by_line(engine: Engine, crontab: Callable[..., li
         "# grocker: name=report\n@reboot echo out; sleep 0.2; echo err >&2; sleep 0.2; printf 'a\\000\\377'; exit 3\n"
     )
     with engine.started("cron", options=crontab(text)) as container:
-        container.wait_for("failed: status 3, 0.")
+        container.wait_for("failed: status 3, ")
         done = engine.command("logs", container.name)
     names = re.compile(r"\[\d+\]")
     assert names.sub("", done.out).splitlines()[:3] == ["report: started, line 2", "report: out", "report: a\0\ufffd"]
     assert names.sub("", done.err).splitlines()[0] == "report: err"
     assert done.err.splitlines()[-1].startswith("report[")
-    assert re.search(r"report\[\d+\]: failed: status 3, 0\.\d{3} s", done.err)
+    assert re.search(r"report\[\d+\]: failed: status 3, \d+\.\d{3} s", done.err)
 
 
 class _Server(HTTPServer):

@@ -44,7 +44,7 @@ def options(folders: Folders) -> list[str]:
         (folders.ssh / name).write_text(text)
         (folders.ssh / name).chmod(0o644)
     (folders.app / "90_x.ini").write_text("[polls]\ntitle = Anybody's polls\n")
-    (folders.config / "crontab").write_text("@reboot bash /scripts/who by cron\n* * * * * true\n")
+    (folders.config / "crontab").write_text("@reboot bash /scripts/who by cron\n0 0 29 2 * true\n")
     folders.script("who", _WHO)
     return [*folders.options, *CONFINED]
 

@@ -133,7 +133,7 @@ def test_V4_output_of_a_service_is_in_syslog_and_in_the_engine_s_log(
     options = [*services(engine, {"www": www}), "--volume", f"{syslog.socket}:/dev/log:rw"]
     with engine.started("start", "www", options=[*options, "--env", "PORT=1"]) as container:
         container.wait_for("Listening at")
-        with urllib.request.urlopen(f"http://{container.address()}:8080/healthz") as answer:
+        with urllib.request.urlopen(f"http://{container.address()}:8080/healthz", timeout=PATIENCE) as answer:
             assert answer.read() == b"ok\n"
         main, *_, access, listening = syslog.wait_for(
             r"local6\|info\|polls-site\.www\[(\d+)\]:\|.*Listening at.*",

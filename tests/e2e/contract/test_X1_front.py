@@ -230,7 +230,7 @@ def test_X1_upload_is_refused_with_the_applications_answer(running: dict[str, Co
 @pytest.mark.parametrize("name", SHARED)
 def test_X1_headers_of_clients_are_dropped_unless_the_peer_is_trusted(running: dict[str, Container], name: str) -> None:
     container = running[name]
-    with socket.create_connection((container.address(), 8080), 10) as connection:
+    with socket.create_connection((container.address(), 8080), PATIENCE) as connection:
         connection.sendall(_request({**SPOOFED, **UNDERSCORED}))
         seen = _json(b"".join(iter(lambda: connection.recv(65536), b"")))
     gateway = container.inspect("{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}")
@@ -243,7 +243,7 @@ def test_X1_headers_of_clients_are_dropped_unless_the_peer_is_trusted(running: d
     request = _request(SPOOFED if name == "granian" else {**SPOOFED, **UNDERSCORED})
     program = (
         "import socket, sys\n"
-        "s = socket.create_connection(('127.0.0.1', 8080), 10)\n"
+        "s = socket.create_connection(('127.0.0.1', 8080), 300)\n"
         f"s.sendall({request!r})\n"
         "sys.stdout.buffer.write(b''.join(iter(lambda: s.recv(65536), b'')))\n"
     )
@@ -265,7 +265,7 @@ def _json(answer: bytes) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["www-asgi", "www-granian", "uvicorn"])
 def test_X1_websockets_pass(running: dict[str, Container], name: str) -> None:
-    with socket.create_connection((running[name].address(), 8080), 10) as connection:
+    with socket.create_connection((running[name].address(), 8080), PATIENCE) as connection:
         key = base64.b64encode(os.urandom(16)).decode()
         connection.sendall(
             f"GET /socket HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

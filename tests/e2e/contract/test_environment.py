@@ -181,7 +181,7 @@ _PRINTS = "import signal, time; signal.signal(15, signal.SIG_IGN); print('step 1
     [
         (("start", "hangs"), ": did not stop within "),
         (("start", "www"), "helper: did not stop within "),
-        (("cron",), "failed: timeout of 2 s"),
+        (("cron",), "failed: timeout of 10 s"),
         (("python", "-c", _PRINTS), ""),
     ],
 )
@@ -192,7 +192,7 @@ def test_X4_what_python_printed_is_in_the_log_before_it_is_killed(
     hangs = ("python", "-c", _PRINTS)
     table = {"hangs": Service(command=hangs), "www": Service(command=("sleep", "1000"), processes={"helper": hangs})}
     crontab = folders.config / "crontab"
-    crontab.write_text(f'# grocker: timeout=2s\n@reboot python -c "{_PRINTS}"\n')
+    crontab.write_text(f'# grocker: timeout=10s\n@reboot python -c "{_PRINTS}"\n')
     crontab.chmod(0o644)
     options = [*services(docker, table), *variables({"GROCKER_STOP_TIMEOUT": "1"})]
     with docker.started(*words, options=options) as container:

@@ -138,7 +138,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         (project / name).write_text(text)
     with serve(served, [archive]) as address:
         cache = {"GROCKER_CACHE": str(warm(place / "cache"))}
-        yield Site(project, archive, {**cache, "UV_PYTHON_DOWNLOADS_JSON_URL": address, "UV_HTTP_RETRIES": "0"})
+        yield Site(project, archive, {**cache, "UV_PYTHON_DOWNLOADS_JSON_URL": address})
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +205,7 @@ def test_locked_build_is_the_same_image_without_any_network_when_the_cache_is_wa
         nowhere = {
             "UV_PYTHON_DOWNLOADS_JSON_URL": "http://127.0.0.1:9/list.json",
             "UV_DEFAULT_INDEX": "http://127.0.0.1:9",
+            "UV_HTTP_RETRIES": "0",
         }
         first = site.built("--locked", "-o", "store")
         mirrors = {

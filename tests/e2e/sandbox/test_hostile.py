@@ -24,6 +24,7 @@ from tests.e2e.sandbox import hostile
 from tests.support import rootless
 from tests.support.compilers import compiler_cache, pack, write_project
 from tests.support.processes import running
+from tests.support.side_by_side import processes_of_nobody
 
 pytestmark = [
     pytest.mark.e2e,
@@ -75,6 +76,8 @@ def builder(
     cache = compiler_cache(uid or 0)
     (home / "secret").write_text("leaked")
     with ExitStack() as stack:
+        if request.param == "chroot":
+            stack.enter_context(processes_of_nobody(alone=True))  # it makes as many as there may be
         yield Builder(request.param, launcher, uid, home, cache, _expose(stack, home, cache, uid))
 
 

@@ -21,6 +21,7 @@ from tests.e2e.contract.engine import LIMITS
 from tests.e2e.rootless.conftest import Person
 from tests.support import rootless
 from tests.support.compilers import compiler_cache, write_project
+from tests.support.side_by_side import processes_of_nobody
 
 pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.network, pytest.mark.long(90)]
 PAGE = ROOT / "docs" / "explanation" / "sandbox.md"
@@ -184,10 +185,11 @@ def test_host_compiles_in_the_sandbox_that_the_page_says(ground: Ground) -> None
 @pytest.mark.parametrize("options", _OPTIONS)
 def test_container_compiles_in_the_sandbox_that_the_page_says(ground: Ground, engine: list[str], options: str) -> None:
     kinds = []
-    for uid in (0, USER):
-        given = [*_OPTIONS[options], f"--user={uid}", *(LIMITS if engine[0] == "podman" else ())]
-        start = ground.container(engine, uid, given)
-        kinds.append(ground.find_kind(start, uid, f"{engine[0]} {uid}", builds=options == _DEFAULT))
+    with processes_of_nobody(alone=False):
+        for uid in (0, USER):
+            given = [*_OPTIONS[options], f"--user={uid}", *(LIMITS if engine[0] == "podman" else ())]
+            start = ground.container(engine, uid, given)
+            kinds.append(ground.find_kind(start, uid, f"{engine[0]} {uid}", builds=options == _DEFAULT))
     assert kinds == _table()[f"{engine[0]}, {options}"]
 
 

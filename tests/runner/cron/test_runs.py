@@ -297,8 +297,10 @@ def test_overlap_waits_when_queued(room: Callable[..., Room]) -> None:
 
 
 @pytest.mark.fault(number=24)
-def test_overlap_ends_the_one_before_when_killing(room: Callable[..., Room]) -> None:
-    here = room(named("trap 'echo asked; exit 0' TERM; echo run; sleep 0.2 & wait", overlap="kill"))
+def test_overlap_ends_the_one_before_when_killing(room: Callable[..., Room], tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    command = f"trap 'echo asked; exit 0' TERM; echo run; [ -e '{again}' ] && exit; : >'{again}'; sleep 1000 & wait"
+    here = room(named(command, overlap="kill"))
     here.due("job")
     here.until(lambda: "job: run" in here.log)
     here.due("job", "job")
