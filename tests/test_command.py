@@ -189,6 +189,7 @@ def test_program_that_another_thread_starts_is_killed_too(tmp_path: Path, monkey
         command.run(words, action="x", environment=ENVIRONMENT, directory=tmp_path)
 
     monkeypatch.setattr(subprocess.Popen, "_execute_child", start_slowly)
+    monkeypatch.setattr(command, "_START", PATIENCE)
     thread = threading.Thread(target=run)
     thread.start()
     wait_for((tmp_path / "pid").exists)

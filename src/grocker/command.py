@@ -263,7 +263,7 @@ class HeldInterrupts:
         self._came: list[int] = []
 
     def hold(self) -> None:
-        """Only note the signals that come from now on; whoever calls this calls ``release``."""
+        """Note the signals that come from now on, and do nothing else, until ``release``, which must be called."""
         _starting.add(threading.get_ident())
         if threading.current_thread() is not threading.main_thread():
             return

@@ -15,7 +15,8 @@ from tests.support.patience import PATIENCE
 
 PROGRAM = """
 import os, signal, sys, time, weakref
-from grocker.cli import main
+from grocker.cli import interrupt, main
+interrupt._LONG = {long}
 class Object: pass
 def kill(*_): os.kill(os.getpid(), signal.{signal})
 def run(arguments):
@@ -42,8 +43,9 @@ BODIES = {
 }
 
 
-def start(body: str, name: str = "SIGTERM") -> subprocess.Popen[str]:
-    program = PROGRAM.format(signal=name, body=body)
+def start(body: str, name: str = "SIGTERM", long: float = 60) -> subprocess.Popen[str]:
+    """``long``: seconds of unwinding after which it says how to end at once."""
+    program = PROGRAM.format(signal=name, body=body, long=long)
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -64,7 +66,7 @@ def test_signal_is_not_lost(place: str, name: str) -> None:
 @pytest.mark.slow
 def test_cleaning_up_is_not_interrupted_by_the_clock() -> None:
     body = "    try: kill(); time.sleep(50)\n    finally:\n        time.sleep(1); print('clean', flush=True)"
-    process = start(body)
+    process = start(body, long=0.5)
     out, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (130, "clean\n")
     assert "press Ctrl-C again" in said
@@ -101,7 +103,7 @@ def test_second_signal_ends_at_once_and_takes_programs_along(tmp_path: Path) -> 
 
 
 def test_ignored_interrupt_stays_ignored() -> None:
-    program = PROGRAM.format(signal="SIGINT", body="    kill()\n    time.sleep(0.3)")
+    program = PROGRAM.format(signal="SIGINT", long=60, body="    kill()\n    time.sleep(0.3)")
     done = subprocess.run(
         ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-c", program], capture_output=True, check=False
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -43,7 +44,9 @@ class Workshop:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Workshop:
-    return Workshop(tmp_path)
+    made = Workshop(tmp_path)
+    time.sleep(0.02)  # what changes within a tick of the clock before a build may have changed during it
+    return made
 
 
 def later(shop: Workshop, text: str) -> None:

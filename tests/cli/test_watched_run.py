@@ -37,7 +37,7 @@ from types import SimpleNamespace
 from grocker.cli import interrupt, main
 from grocker.cli.watch import Watch
 from grocker.cli.watched_run import run_watched
-interrupt._GRACE = 0.1
+interrupt._GRACE = 1
 watch = Watch(lambda: SimpleNamespace(files=(__file__,), digest="one"))
 def run(arguments):
     watch.first()
@@ -103,7 +103,7 @@ def unexpected() -> Built:
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A watched run in a process of its own, in which unwinding may take 0.1 s; its container runs."""
+    """A watched run in a process of its own, in which unwinding may take a second; its container runs."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     write_engine(tmp_path, 'while [ ! -e "go" ]; do sleep 0.02; done')
@@ -120,7 +120,7 @@ def watching(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 def test_interrupt_waits_until_the_container_is_stopped(tmp_path: Path, watching: subprocess.Popen[str]) -> None:
     watching.send_signal(signal.SIGINT)
     wait_until((tmp_path / "stopping").exists)
-    time.sleep(0.5)  # longer than unwinding may take
+    time.sleep(1.5)  # longer than unwinding may take
     (tmp_path / "go").touch()
     _, said = watching.communicate(timeout=PATIENCE)
     assert (tmp_path / "log").read_text() == "run shop:1\nstopped\n"

@@ -26,6 +26,11 @@ grocker: www: given up
             "  " + "\n  ".join(TRACEBACK.splitlines()[2:5]),
         ),
         ("Traceback (most recent call last):\n  a\nshop.error\nb\n", "    a\n  shop.error"),
+        ("Traceback (most recent call last):\n  a\n127.0.0.1:5555 - GET /\nOSError\n", "    a\n  OSError"),
+        (
+            "Traceback (most recent call last):\n  a\nshop.make.<locals>.Error: boom\nShutdown: done\n",
+            "    a\n  shop.make.<locals>.Error: boom",
+        ),
         ("Traceback (most recent call last):\n  a\nstopped\nb\n", "    a\n  stopped"),
         ("Traceback (most recent call last):\n  a\n", "    a"),
         ("a\n\nb\n", "  a\n  b"),

@@ -179,7 +179,7 @@ def test_credentials_are_an_identity_token_when_the_helper_says_so(tmp_path: Pat
     ],
 )
 def test_credentials_say_why_when_the_helper_has_none(tmp_path: Path, script: str, words: str) -> None:
-    found = asked(tmp_path, {"credsStore": "own"}, script, seconds=0.3)
+    found = asked(tmp_path, {"credsStore": "own"}, script, seconds=0.3 if script.startswith("sleep") else PATIENCE)
     assert found.authorization is None
     place = tmp_path / ".docker" / "config.json"
     assert f"no credentials ({place} names a helper: " in found.source

@@ -104,7 +104,7 @@ def _copy(target: Path, uid: int, left_out: Collection[str] = ()) -> None:
 
 
 def _make() -> str:
-    """Make the one that is only copied: from one that builds use, files go away while it is copied."""
+    """Make the cache that the others are copied from. No build uses it, so no file goes away during a copy."""
     directory().chmod(0o711)
     cache = directory() / "compilers"
     project = write_project(directory() / "compiled")

@@ -16,6 +16,7 @@ from grocker.errors import CorruptError, GrockerError, SettingsError, Unavailabl
 from grocker.web import Transport
 from tests.support.accepting import accepting
 from tests.support.patience import PATIENCE
+from tests.support.processes import wait_until
 from tests.support.web import CERTIFICATE, KEY, Reply, Request, serving, tunnelling
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -30,6 +31,7 @@ class Peer:
         self.wait = wait
         self.heads: list[bytes] = []
         self.connections = 0
+        self.ended = 0
 
     def serve(self, client: socket.socket) -> None:
         self.connections += 1
@@ -48,7 +50,8 @@ class Peer:
                     client.sendall(answer[start : start + 7])
                     time.sleep(self.wait)
                 if b"Content-Length" not in answer and b"chunked" not in answer:
-                    return
+                    break
+        self.ended += 1
 
 
 @contextmanager
@@ -141,7 +144,7 @@ def test_connection_is_not_used_again_when_the_server_ended_it() -> None:
     """Without an attempt being lost: one is all that there is."""
     with peer(OK) as (told, url), Transport(environ={}, attempts=1) as transport:
         assert get(transport, f"{url}/") == b"ok"
-        time.sleep(0.1)  # it ends the connection: it has no further answer
+        wait_until(lambda: told.ended == 1)  # it has no further answer
         told.answers.append(OK)
         assert get(transport, f"{url}/") == b"ok"
         assert told.connections == 2

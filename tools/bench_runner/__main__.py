@@ -42,6 +42,7 @@ class Scale:
     turn: int = 3
     orphans: float = 6.0
     settle: float = 0.5
+    """after the last orphan, by when no zombie may be left"""
     lines: int = 1_000_000
     rate: int = 100_000
     rounds: int = 2

@@ -59,7 +59,7 @@ def _runner(lab: Lab, place: Path, jobs: int, *, due: bool) -> tuple[list[float]
     with lab.container(mounts, ["cron"]) as container:
         began = minute or container.since
         found = _gathered(stamps, jobs)
-        # The last line comes after that job's own first act, and is the engine's to write.
+        # A job starts before the engine has written its line of the log.
         limit = time.monotonic() + _LATE
         while True:
             said = run(["docker", "logs", "--timestamps", container.name])

@@ -28,6 +28,8 @@ _SETTLED = 0.5
 """seconds without another record, after which there will hardly be one"""
 _PATIENCE = 30.0
 """seconds after which what has not come is lost"""
+_UP = 300.0
+"""seconds that rsyslogd has to start"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ def rsyslogd(place: Path) -> Iterator[Path]:
     line: list[str | Path] = [program("rsyslogd", "rsyslog"), "-n", "-f", configuration, "-i", place / "pid"]
     with (place / "errors").open("wb") as errors, subprocess.Popen(line, stdout=errors, stderr=errors) as daemon:
         try:
-            limit = time.monotonic() + 10
+            limit = time.monotonic() + _UP
             while not (place / "log").is_socket():
                 if daemon.poll() is not None or time.monotonic() > limit:
                     raise BenchError(f"rsyslogd does not start: {(place / 'errors').read_text()}")

@@ -14,6 +14,8 @@ from tools.bench_runner.lab import RUNNER, SUPERVISORD, TINI, Container, Lab, ge
 SIDES = (RUNNER, TINI, SUPERVISORD)
 _EVERY = 0.02
 """seconds between two probes"""
+_LAST = 0.5
+"""seconds in which the last orphans end by themselves"""
 
 
 def measure(lab: Lab, seconds: float, settle: float) -> list[Row]:
@@ -55,8 +57,9 @@ def measure(lab: Lab, seconds: float, settle: float) -> list[Row]:
 
 
 def _left(container: Container, settle: float) -> int:
-    """How many zombies there are after so many seconds; 0 as soon as there is none: there will be no more."""
+    """How many zombies are left after so many seconds, or once there is none, but not before the last orphan's end."""
     limit = time.monotonic() + settle
+    time.sleep(min(_LAST, settle))
     while (found := container.zombies()) and time.monotonic() < limit:
         time.sleep(0.05)
     return found

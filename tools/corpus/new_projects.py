@@ -199,15 +199,15 @@ def _started(program: Sequence[str], image: str, words: Sequence[str]) -> Iterat
 
 
 def _wait(project: NewProject, program: Sequence[str], container: str, page: str, text: str) -> None:
-    """Wait until a page has a text in it, or the log where ``page`` is empty. Raises BenchError if it never has."""
+    """Wait until ``page`` contains ``text``, or the log if ``page`` is empty. Raises BenchError after _SECONDS."""
     limit = time.monotonic() + _SECONDS
     while True:
         found = _get(_address(program, container), page) if page else run([*program, "logs", container])
         if text in found:
             return
         if time.monotonic() > limit:
-            where, log = page or "the log", run([*program, "logs", container])
-            raise BenchError(f"{project.name}: no {text!r} in {where}:\n{found}\n{log}")
+            log = run([*program, "logs", container]) if page else ""
+            raise BenchError(f"{project.name}: no {text!r} in {page or 'the log'}:\n{found}\n{log}")
         time.sleep(0.05)
 
 

@@ -26,6 +26,8 @@ _SHARE = 20
 """looking takes at most one part in so many of the time"""
 _SETTLED = 0.05
 """seconds without a change after which a save is over: editors and git write several files"""
+_TICK = 10_000_000
+"""nanoseconds by which the time of a file may be behind the clock, which the kernel reads for files at each tick"""
 
 
 class Watch:
@@ -63,7 +65,7 @@ class Watch:
         """Remember what the build depends on; ``began`` in nanoseconds since 1970."""
         seen = snapshot(built.files)
         # What changed while it ran may have come too late for it. If it only wrote there itself, the next one is equal.
-        late = [path for path, stat in seen.items() if stat and max(stat[1], stat[2]) >= began]
+        late = [path for path, stat in seen.items() if stat and max(stat[1], stat[2]) >= began - _TICK]
         if late and built.digest != self.digest:
             seen.update({path: [] for path in late})
         if not self.digest:

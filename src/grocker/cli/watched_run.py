@@ -21,7 +21,7 @@ _AGAIN = 0.5
 
 
 class WatchedContainer:
-    """The container of that name, which an engine's command line runs."""
+    """A container that an engine's command line runs, with a name of its own."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -39,8 +39,13 @@ class WatchedContainer:
             interrupts.release()
 
     def stop(self) -> None:
-        """Stop it as the engine does, TERM first, and wait until it is removed and its ports are free."""
-        while self._client is not None:
+        """Stop it as the engine does, TERM first, and wait until it is removed and its ports are free.
+
+        Does nothing if it was never started.
+        """
+        if self._client is None:
+            return
+        while True:
             # It may have ended by itself, which is no error here; or not have started yet.
             subprocess.run([self._engine, "stop", self._name], capture_output=True, check=False)
             try:
@@ -57,12 +62,12 @@ def run_watched(watch: Watch, line_of: Callable[[str], Sequence[str]], image: st
     """
     style = Style.of(sys.stderr, os.environ)
     name = f"grocker-watch-{os.getpid()}"
+    container = WatchedContainer(name)
 
     def start(image: str) -> None:
         engine, command, *rest = line_of(image)
         container.start([engine, command, "--name", name, *rest])
 
-    container = WatchedContainer(name)
     try:
         start(image)
         while True:

@@ -17,7 +17,7 @@ _SECONDS = 120
 _SHOWN = 8
 """lines of the log"""
 _INTERVAL = 0.5
-_EXCEPTION = regex(r"((\w+\.)+\w+|[A-Z]\w*[a-z]\w*)(:|$)")
+_EXCEPTION = regex(r"([^\W\d]\w*(\.(<locals>|[^\W\d]\w*))+|[A-Z]\w*[a-z]\w*)(:|$)")
 """a traceback's last line: the exception's type, and its message if it has one; not ``INFO:`` or ``grocker:``"""
 
 
@@ -66,7 +66,7 @@ def check_service(
 def end_of_log(text: str) -> str:
     """Return the end of the last traceback in a log, or else its last lines, indented.
 
-    Of a traceback, lines that other processes wrote between its own are left out.
+    Unindented lines of other processes within the traceback are left out.
     """
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     starts = [number for number, line in enumerate(lines) if "Traceback (most recent call last)" in line]

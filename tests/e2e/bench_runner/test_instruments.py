@@ -82,7 +82,7 @@ def test_records_are_counted_that_rsyslogd_wrote(where: Lab) -> None:
     with log_lines.rsyslogd(where.place / "syslog") as place:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.connect(str(place / "log"))
+            sender.send(b"<182>Nov 22 20:00:00 bench.grocker[1]: something else")
             for number in range(50):
                 sender.send(f"<182>Nov 22 20:00:00 bench.lines[7]: line {number}".encode())
-            sender.send(b"<182>Nov 22 20:00:00 bench.grocker[1]: something else")
         wait_until(lambda: log_lines.records(place / "records") == 50)

@@ -138,8 +138,7 @@ def anywhere() -> Iterator[Anywhere]:
     for pattern in (*_INSTALLED, *_INSTALLED_TOO):
         for found in installed.glob(pattern):
             if found.is_dir():
-                # With bytecode: users cannot write it there. What other processes of this run write now has a name of
-                # its own until it is complete.
+                # With bytecode: users cannot write it there. Without the temporary files of those who write it now.
                 shutil.copytree(found, site / found.name, ignore=shutil.ignore_patterns("*.pyc.*"))
             else:
                 shutil.copy(found, site / found.name)

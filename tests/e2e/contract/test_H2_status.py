@@ -194,6 +194,7 @@ def test_H2_scheduler_s_metrics_are_its_jobs(scheduler: Running) -> None:
     values = scheduler.metrics()
     assert values["grocker_cron_runs_total", "good"] == 1
     assert values["grocker_cron_failures_total", "good"] == 0
+    assert values["grocker_cron_failures_total", "bad"] == 1
     assert abs(values["grocker_cron_last_success_time_seconds", "good"] - time.time()) < 300
     assert values["grocker_cron_last_exit_status", "bad"] == 3
     assert values["grocker_cron_running", "long"] == 1

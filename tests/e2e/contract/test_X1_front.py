@@ -243,7 +243,7 @@ def test_X1_headers_of_clients_are_dropped_unless_the_peer_is_trusted(running: d
     request = _request(SPOOFED if name == "granian" else {**SPOOFED, **UNDERSCORED})
     program = (
         "import socket, sys\n"
-        "s = socket.create_connection(('127.0.0.1', 8080), 300)\n"
+        f"s = socket.create_connection(('127.0.0.1', 8080), {PATIENCE})\n"
         f"s.sendall({request!r})\n"
         "sys.stdout.buffer.write(b''.join(iter(lambda: s.recv(65536), b'')))\n"
     )

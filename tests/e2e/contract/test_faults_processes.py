@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -70,8 +71,9 @@ def test_fault_05_stopped_processes_end_with_the_container(docker: Engine, servi
 @pytest.mark.fault(number=9)
 def test_fault_07_crash_loop_is_never_ready_and_ends_with_the_status(docker: Engine, services: Services) -> None:
     """Each time something stays behind, in a session of its own, that holds stdout and stderr."""
-    stays = "import os, time; os.setsid(); time.sleep(1000)"
-    command = f"(trap '' TERM; exec python3 -c '{stays}') & exit 3"  # at once: it must not live for a second
+    stays = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(1000)"
+    # Exit at once: what has run for a second counts as ready.
+    command = f"trap '' TERM; python3 -c '{stays}' & exit 3"
     table = {"x": Service(command=command, restart=RestartLimit(times=2, seconds=600))}
     with docker.started("start", "x", options=services(docker, table)) as container:
         address = container.address()
@@ -82,6 +84,7 @@ def test_fault_07_crash_loop_is_never_ready_and_ends_with_the_status(docker: Eng
         assert 503 in answers
         assert container.status() == 3
         assert container.logs().count("restarting in") == 2
+        assert re.search(r"^\d+$", container.logs(), re.MULTILINE), "something stayed behind"
 
 
 # 8

@@ -299,7 +299,8 @@ def test_overlap_waits_when_queued(room: Callable[..., Room]) -> None:
 @pytest.mark.fault(number=24)
 def test_overlap_ends_the_one_before_when_killing(room: Callable[..., Room], tmp_path: Path) -> None:
     again = tmp_path / "again"
-    command = f"trap 'echo asked; exit 0' TERM; echo run; [ -e '{again}' ] && exit; : >'{again}'; sleep 1000 & wait"
+    first = f": >'{again}'; echo run; sleep 1000 & wait"
+    command = f"trap 'echo asked; exit 0' TERM; [ -e '{again}' ] && exec echo run; {first}"
     here = room(named(command, overlap="kill"))
     here.due("job")
     here.until(lambda: "job: run" in here.log)

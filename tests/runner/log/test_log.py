@@ -291,7 +291,8 @@ def test_tail_has_the_lines_of_one(room: Room) -> None:
 
 
 @pytest.mark.fault(number=16)
-def test_slow_reader_of_stdout_gets_everything_in_whole_lines(room: Room) -> None:
+def test_slow_reader_of_stdout_gets_everything_in_whole_lines(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grocker.runner.log.channel._BUSY_LINE_REST", PATIENCE)
     log = room.log("stdout")
     channels = [log.channel(name, error=False) for name in ("one", "two")]
     code = "import os, sys\nfor n in range(30): os.write(1, b''.join(sys.argv[1].encode() + b'%06d\\n' % m "
@@ -316,7 +317,10 @@ def test_slow_reader_of_stdout_gets_everything_in_whole_lines(room: Room) -> Non
     assert log.status() == LogStatus(lines=60_000, dropped=(("stdout", 0), ("stderr", 0)), syslog=None)
 
 
-def test_line_stays_whole_when_its_writer_waited_for_room_and_gets_no_processor(room: Room) -> None:
+def test_line_stays_whole_when_its_writer_waited_for_room_and_gets_no_processor(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grocker.runner.log.channel._BUSY_LINE_REST", PATIENCE)
     log = room.log("stdout")
     busy, other = log.channel("one", error=False), log.channel("two", error=False)
     os.set_blocking(busy.descriptor, False)
@@ -342,6 +346,7 @@ def test_writer_of_stdout_waits_when_nobody_reads_it(room: Room) -> None:
     log = room.log("stdout")
     out, err = log.channel("www", error=False), log.channel("www", error=True)
     with subprocess.Popen(["/bin/sh", "-c", "exec yes"], stdout=out.descriptor) as writer:
+        room.until(lambda: log.full(False, lambda: None))
         for _ in range(50):
             room.loop.turn(0.02)
         began = time.monotonic()

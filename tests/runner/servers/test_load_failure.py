@@ -91,12 +91,13 @@ def test_workers_that_fail_at_once_print_one_traceback(tmp_path: Path) -> None:
 
 
 def test_traceback_is_written_at_once(tmp_path: Path) -> None:
-    """Between lines that are written one by one, other processes' lines would stand."""
+    """Otherwise lines of other processes could come between its own."""
     program = (
         "from grocker.runner.servers import load_failure\n"
         f"try: {{}}['A']\nexcept KeyError as error: load_failure.report({str(tmp_path)!r}, error)"
     )
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps what was written apart
+    ours.settimeout(PATIENCE)
     with ours, theirs:
         subprocess.run([sys.executable, "-c", program], stderr=theirs.fileno(), check=True)
         written = ours.recv(1 << 16)

@@ -13,6 +13,12 @@ from tests.runner.status.test_loopback_request import says, silent, upstream
 from tests.support.patience import PATIENCE
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that answers is a thread of this process, which may get no processor for two seconds."""
+    monkeypatch.setattr(application_scrape, "LIMIT", PATIENCE)
+
+
 def _scraped(port: int, *, asks: int = 1) -> list[str]:
     found: list[tuple[bytes, ...]] = []
     with Loop(lambda: None) as loop:
@@ -83,7 +89,8 @@ def test_H2_failure_is_told_and_nothing_of_the_application_s(answer: bytes) -> N
 
 
 @pytest.mark.slow
-def test_H2_application_that_hangs_is_waited_for_two_seconds() -> None:
+def test_H2_application_that_hangs_is_waited_for_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
     assert application_scrape.LIMIT == 2.0
     with upstream(silent) as port:
         began = time.monotonic()

@@ -22,9 +22,9 @@ def supervised(tmp_path: Path) -> str:
 
 def test_H5_container_lives_when_livez_says_so(supervised: str, capfd: pytest.CaptureFixture[str]) -> None:
     with served() as server:
-        assert check_health(supervised, port=server.port) == 0
+        assert check_health(supervised, port=server.port, seconds=PATIENCE) == 0
         server.signal(signal.SIGUSR1)  # not ready is alive
-        assert check_health(supervised, port=server.port) == 0
+        assert check_health(supervised, port=server.port, seconds=PATIENCE) == 0
     assert capfd.readouterr() == ("", "")
 
 
@@ -41,14 +41,14 @@ def test_H5_container_does_not_live_when_livez_says_otherwise(
     supervised: str, capfd: pytest.CaptureFixture[str], answer: bytes, message: str
 ) -> None:
     with upstream(says(answer)) as port:
-        assert check_health(supervised, port=port) == 1
+        assert check_health(supervised, port=port, seconds=PATIENCE) == 1
     assert capfd.readouterr().err == f"grocker: health: {message}\n"
 
 
 def test_H5_container_does_not_live_when_nothing_listens(supervised: str, capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = int(listener.getsockname()[1])
-    assert check_health(supervised, port=port) == 1
+    assert check_health(supervised, port=port, seconds=PATIENCE) == 1
     assert capfd.readouterr().err == f"grocker: health: cannot connect to port {port}: Connection refused\n"
 
 
@@ -72,7 +72,7 @@ def test_H5_container_lives_when_nothing_is_supervised(tmp_path: Path) -> None:
 def test_H5_port_is_asked_when_it_cannot_be_seen_whether_something_is_supervised(tmp_path: Path) -> None:
     (tmp_path / "file").touch()  # root may look into any directory
     with served() as server:
-        assert check_health(str(tmp_path / "file"), port=server.port) == 0
+        assert check_health(str(tmp_path / "file"), port=server.port, seconds=PATIENCE) == 0
 
 
 def test_H5_container_that_lives_is_not_ready_before_readyz_says_so(
@@ -80,13 +80,15 @@ def test_H5_container_that_lives_is_not_ready_before_readyz_says_so(
 ) -> None:
     """During a crash loop /livez passes while an attempt lasts; engines ask for both with this."""
     with served() as server:
-        assert check_health(supervised, ready=True, port=server.port) == 0
+        assert check_health(supervised, ready=True, port=server.port, seconds=PATIENCE) == 0
         server.signal(signal.SIGUSR1)
         limit = time.monotonic() + PATIENCE
-        while check_health(supervised, ready=True, port=server.port) == 0:  # until the signal has arrived
+        while (
+            check_health(supervised, ready=True, port=server.port, seconds=PATIENCE) == 0
+        ):  # until the signal has arrived
             assert time.monotonic() < limit
             time.sleep(0.02)
-        assert check_health(supervised, port=server.port) == 0
+        assert check_health(supervised, port=server.port, seconds=PATIENCE) == 0
     assert capfd.readouterr().err.startswith("grocker: health: /readyz: ")
 
 
@@ -95,7 +97,7 @@ def test_H5_container_that_lives_is_not_ready_before_readyz_says_so(
 )
 def test_H5_reason_is_readyz_s(supervised: str, capfd: pytest.CaptureFixture[str], answer: bytes) -> None:
     with upstream(says(answer)) as port:
-        assert check_health(supervised, ready=True, port=port) == 1
+        assert check_health(supervised, ready=True, port=port, seconds=PATIENCE) == 1
     assert capfd.readouterr().err == "grocker: health: /readyz: not ok: ready: no\n"
 
 

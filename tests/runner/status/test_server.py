@@ -255,8 +255,8 @@ def test_H4_client_who_takes_nothing_holds_up_nobody() -> None:
         for _ in range(20):
             assert _quick(server) < QUICK
             time.sleep(0.05)
-        # The scrape has two seconds, in which a busy machine may not get them all.
-        wait_until(lambda: len(server.get("/metrics")[2]) > 1_500_000)
+        # A scrape ends after two seconds, in which a busy machine may not read all lines.
+        wait_until(lambda: len(server.get("/metrics", timeout=PATIENCE)[2]) > 1_500_000)
         # 1.8 MB for each of them would be 22: the slowest have been hung up on.
         assert server.resident() < 40 << 10
         for client in clients:

@@ -134,9 +134,9 @@ def test_supervision_forwards_other_signals() -> None:
 
 def test_supervision_stops_at_once_while_it_waits() -> None:
     with _supervised("echo run; exit 3", times=50, seconds=6000) as process:
-        for _ in range(3):
+        for _ in range(4):
             _first_line(process)
-        time.sleep(0.2)
+        time.sleep(0.2)  # of four seconds
         process.terminate()
         assert process.wait(PATIENCE) == 0
         assert process.stdout is not None

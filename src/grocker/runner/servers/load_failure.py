@@ -74,7 +74,7 @@ def _print(error: BaseException | str) -> None:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     else:
         text = f"{error}\n"
-    # At once: what other processes of the server write meanwhile would stand between the lines.
+    # In one write, so that lines of the server's other processes do not come between these.
     sys.stderr.write(text)
     sys.stderr.flush()
 
