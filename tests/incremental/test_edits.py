@@ -12,7 +12,7 @@ import pytest
 from tests.incremental.project import KINDS
 from tests.incremental.run import edit_at_random
 
-_EDITS = {"tree": 13, "repository": 11, "django": 8, "package": 12, "backend": 6}
+_EDITS = {"tree": 10, "repository": 8, "django": 6, "package": 12, "backend": 6}
 """how many of each kind: fewer where a build has more to do"""
 _SEEDS = {"package": 2662}
 """where the code of several back ends' projects is to change"""

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from grocker.images.layout import problems
-from tests.e2e.build.conftest import Anywhere, usable_python
+from tests.e2e.build.conftest import Anywhere, shared_cache, usable_python
 from tests.support import rootless
-from tests.support.compilers import PYTHON, SMALL, compiler_cache, pack, warm
+from tests.support.compilers import PYTHON, SMALL, compiler_cache, pack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.network]
 UID = 4324
@@ -55,10 +55,8 @@ def test_two_builds_give_one_digest_when_everything_around_them_differs(
     first_home, second_home = home_of(None), home_of(4321)
     first = anywhere.build(
         anywhere.polls,
-        *("--output", "store", "--refresh"),  # it asks the indexes now, as the second one does
-        environment=anywhere.environment(
-            first_home, TZ="UTC", LC_ALL="C.UTF-8", GROCKER_CACHE=str(warm(first_home / "cache"))
-        ),
+        *("--output", "store"),
+        environment=anywhere.environment(first_home, TZ="UTC", LC_ALL="C.UTF-8", **shared_cache()),
         directory=anywhere.polls,
     )
     other = second_home / "elsewhere" / "a project"

@@ -235,7 +235,7 @@ def test_extension_of_the_project_itself_is_compiled_with_the_version_of_its_tag
     for arguments in (["init"], ["add", "."], ["commit", "-m", "first"], ["tag", "v3.2"]):
         identity = ["-c", "user.name=x", "-c", "user.email=x@example.invalid"]
         subprocess.run(["git", "-C", source, *identity, *arguments], check=True, capture_output=True)
-    made = build(source, tmp_path / "image", cache, "--refresh")
+    made = build(source, tmp_path / "image", cache)
     code = "import fastapp, importlib.metadata as m; print(fastapp.double(21), m.version('fastapp'))"
     assert run_in(tmp_path / "image", tmp_path / "root", code).split() == ["42", "3.2"]
     environment = {**os.environ, "GROCKER_CACHE": str(cache)}

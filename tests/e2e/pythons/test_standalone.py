@@ -227,7 +227,7 @@ def test_build_is_the_same_on_a_cache_without_files_wheels_and_layers(
     for step in (kept / "steps").glob("tree-*"):
         os.link(step, cache / "steps" / step.name)
     again = site.built("-t", "grocker-test/standalone:1", "-o", "store", GROCKER_CACHE=str(tmp_path / "cache"))
-    assert again == site.built("-t", "grocker-test/standalone:1", "-o", "store", "--refresh")  # asked now, as the other
+    assert again == site.built("-t", "grocker-test/standalone:1", "-o", "store")
 
 
 def test_archive_with_another_digest_is_refused(site: Site, tmp_path: Path) -> None:
