@@ -63,7 +63,7 @@ def turn(*, alone: bool) -> Iterator[None]:
 def processes_of_nobody(*, alone: bool) -> Iterator[None]:
     """Build in a chroot, beside other tests or ``alone``: the kernel counts the processes of all such builds together.
 
-    They are those of uid nobody. The ``xdist_group`` "nobody" keeps only its own tests apart, as one worker runs them.
+    Their uid is nobody's. The ``xdist_group`` "nobody" is not enough: other workers build in a chroot, too.
     """
     with _locked(directory() / "nobody", fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
         yield

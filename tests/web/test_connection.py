@@ -222,7 +222,7 @@ def test_long_body_is_refused_by_a_response_that_comes_before_its_end(tls: bool,
     """The status counts, not that the body could not be sent."""
     with (
         refusing(tls=tls, closes=closes) as url,
-        Transport(environ={"SSL_CERT_FILE": str(CERTIFICATE)}, attempts=1, read_timeout=5) as transport,
+        Transport(environ={"SSL_CERT_FILE": str(CERTIFICATE)}, attempts=1, read_timeout=2) as transport,
         pytest.raises(UnavailableError, match="answered 413 Too Large"),
     ):
         transport.open("PUT", url, action="sending", body=io.BytesIO(bytes(50 << 20)), size=50 << 20)

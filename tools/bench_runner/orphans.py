@@ -57,7 +57,7 @@ def measure(lab: Lab, seconds: float, settle: float) -> list[Row]:
 
 
 def _left(container: Container, settle: float) -> int:
-    """How many zombies are left after so many seconds, or once there is none, but not before the last orphan's end."""
+    """Count the zombies after ``settle`` seconds; 0 as soon as there is none, once the last orphans have ended."""
     limit = time.monotonic() + settle
     time.sleep(min(_LAST, settle))
     while (found := container.zombies()) and time.monotonic() < limit:

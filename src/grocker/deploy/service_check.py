@@ -73,8 +73,8 @@ def end_of_log(text: str) -> str:
     if starts:
         after = lines[starts[-1] + 1 :]
         outer = [number for number, line in enumerate(after) if not line.startswith(" ")]
-        ends = [number for number in outer if _EXCEPTION.match(after[number])] or outer or [len(after)]
-        lines = [line for line in after[: ends[0]] if line.startswith(" ")] + after[ends[0] : ends[0] + 1]
+        end = next((number for number in outer if _EXCEPTION.match(after[number])), outer[0] if outer else len(after))
+        lines = [line for line in after[:end] if line.startswith(" ")] + after[end : end + 1]
     return "\n".join(f"  {line}" for line in lines[-_SHOWN:]) or "  no output"
 
 

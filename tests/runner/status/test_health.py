@@ -83,9 +83,8 @@ def test_H5_container_that_lives_is_not_ready_before_readyz_says_so(
         assert check_health(supervised, ready=True, port=server.port, seconds=PATIENCE) == 0
         server.signal(signal.SIGUSR1)
         limit = time.monotonic() + PATIENCE
-        while (
-            check_health(supervised, ready=True, port=server.port, seconds=PATIENCE) == 0
-        ):  # until the signal has arrived
+        # Until the signal has arrived.
+        while check_health(supervised, ready=True, port=server.port, seconds=PATIENCE) == 0:
             assert time.monotonic() < limit
             time.sleep(0.02)
         assert check_health(supervised, port=server.port, seconds=PATIENCE) == 0
